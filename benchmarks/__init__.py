@@ -1,0 +1,1 @@
+"""What `make bench` runs: the platform and the bare alternatives, interleaved in one run, reported as ratios."""

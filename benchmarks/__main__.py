@@ -1,0 +1,50 @@
+"""Runs every benchmark, or those that are named: `python -m benchmarks [publishing] [ranges] [intake]`."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from benchmarks import publishing, ranges
+from benchmarks.intake import race
+from data_platform.local import postgres
+
+IN_DATABASE = {"publishing": publishing.main, "ranges": ranges.main}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Each benchmark that needs one gets a database of its own on one embedded Postgres."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = [*IN_DATABASE, "intake"]
+    parser.add_argument(
+        "names", nargs="*", choices=[*names, []], metavar="name", help=f"{', '.join(names)}; all by default"
+    )
+    race.add_options(parser.add_argument_group("intake", race.DESCRIPTION))
+    options = parser.parse_args(arguments)
+    chosen = options.names or names
+    _run_in_database([name for name in chosen if name in IN_DATABASE])
+    if "intake" in chosen:
+        race.main(options)
+
+
+def _run_in_database(names: list[str]) -> None:
+    if not names:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        server = postgres.ensure(Path(folder) / "postgres", names)
+        try:
+            for name in names:
+                IN_DATABASE[name](server, name)
+        finally:
+            postgres.release(Path(folder) / "postgres")
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    sys.exit("The benchmarks were told to stop.")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)  # told to end, as by `timeout`, they still remove what they made
+    main()

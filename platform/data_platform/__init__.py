@@ -1,0 +1,1 @@
+"""A data platform that a small team runs whole: evidence in, published tables out."""

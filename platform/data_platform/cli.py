@@ -1,0 +1,161 @@
+"""The command line, `data-platform run | rejects | intake | up | down | sql | reset`: parses words, and says errors."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from data_platform.console.terminal import shown
+from data_platform.errors import PlatformError
+from data_platform.settings import SettingsError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit code: 0 for success, 1 for a failure that was explained, 130 after Ctrl-C.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return _dispatch(options)
+    except (PlatformError, SettingsError) as error:
+        print(f"data-platform: {shown(str(error))}", file=sys.stderr)  # it may name a file that outsiders named
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; nothing half-done is visible. The same command goes on from here.", file=sys.stderr)
+        return 130
+
+
+def _dispatch(options: argparse.Namespace) -> int:
+    # Each command imports what it needs: `--help` must not wait for Dagster.
+    match options.command:
+        case "run":
+            from data_platform.console.run import run
+
+            return run(options.assets, options.days)
+        case "rejects" | "intake":
+            return _dispatch_records(options)
+        case "up":
+            from data_platform.console.serve import up
+
+            return up(options.port)
+        case "down":
+            from data_platform.console.serve import down
+
+            return down()
+        case "sql":
+            from data_platform.console.sql import shell
+
+            return shell(options.command_text)
+        case _:
+            from data_platform.console.reset import reset
+
+            return reset(yes=options.yes)
+
+
+def _dispatch_records(options: argparse.Namespace) -> int:
+    from data_platform.publish.rejects import scope_of
+
+    match options.action:
+        case "inspect":
+            from data_platform.console.inspect_file import inspect_file
+
+            return inspect_file(options.file, limit=options.limit, as_json=options.json)
+        case "list":
+            from data_platform.console.rejects import list_rejects
+
+            scope = scope_of(options.asset, options.days, options.reason, options.evidence)
+            return list_rejects(scope, limit=options.limit, as_json=options.json)
+        case "show":
+            from data_platform.console.rejects import show
+
+            return show(options.reject, raw=options.raw)
+        case _:
+            from data_platform.console.replay import replay
+
+            return replay(scope_of(options.asset, options.days, options.reason), dry_run=options.dry_run)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="data-platform", description="Evidence in, published tables out.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="bring every asset up to date, or just some assets or days")
+    run.add_argument("--assets", nargs="+", default=[], metavar="ASSET", help="only these assets")
+    run.add_argument("--days", type=_days, metavar="FROM[..TO]", help="these days, such as 2023-07-07..2023-07-14")
+    _add_rejects(commands.add_parser("rejects", help="what could not be used: list, explain, derive again after a fix"))
+    _add_intake(commands.add_parser("intake", help="look at a file as the reader of delimited text does"))
+    up = commands.add_parser("up", help="serve the Dagster UI with daemon and code server until Ctrl-C")
+    up.add_argument("--port", type=_port, default=3000, help="port on localhost (default: 3000)")
+    commands.add_parser("down", help="stop what `up` started, wherever it runs")
+    sql = commands.add_parser("sql", help="open psql on the warehouse, or run one query")
+    sql.add_argument("-c", dest="command_text", metavar="QUERY", help="run this query and leave")
+    reset = commands.add_parser("reset", help="delete the embedded stack's data, after asking")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    return parser
+
+
+def _add_intake(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    inspect = actions.add_parser(
+        "inspect",
+        help="how a file is written, and what becomes of every byte of it",
+        description="Reads any delimited file and says what was found: encoding, dialect, header, records, rejects and"
+        " structure, with the bytes of each. Loads nothing.",
+    )
+    inspect.add_argument("file", type=Path, metavar="FILE", help="the file")
+    inspect.add_argument("--limit", type=_count, default=10, metavar="N", help="how many rejects to show (default: 10)")
+    inspect.add_argument("--json", action="store_true", help="as one JSON document")
+
+
+def _add_rejects(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "What could not be used, and why. Look with `list` and `show`, correct the rule or layout, then `replay`."
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    list_ = actions.add_parser("list", help="the rejects of what is published now, with counts by reason")
+    show = actions.add_parser("show", help="all about one reject, with its bytes out of the evidence")
+    replay = actions.add_parser(
+        "replay",
+        help="derive again, from the evidence, what a fix may read otherwise",
+        description="Derives again exactly the days that hold such rejects, that another version of the code derived,"
+        " or that have a delivery which waits; then all that is made of what changed. Says what it won and what stays.",
+    )
+    for action in (list_, replay):
+        action.add_argument("--asset", nargs="+", default=[], metavar="ASSET", help="only of these assets")
+        action.add_argument("--day", "--days", type=_days, dest="days", metavar="FROM[..TO]", help="delivered then")
+        action.add_argument("--reason", default="", help="only of this reason code, such as unknown_layout")
+    list_.add_argument("--evidence", default="", metavar="ID", help="only of evidence that begins so")
+    list_.add_argument("--limit", type=_count, default=50, metavar="N", help="how many to show (default: 50)")
+    list_.add_argument("--json", action="store_true", help="as one JSON document")
+    show.add_argument("reject", metavar="REJECT", help="as `list` shows it, such as 1a2b3c4d5e6f:12")
+    show.add_argument("--raw", action="store_true", help="write its exact bytes to standard output, and nothing else")
+    replay.add_argument("--dry-run", action="store_true", help="only say what would be derived again")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port, 1 to 65535")
+    return int(text)
+
+
+def _days(text: str) -> tuple[date, date]:
+    first, _, last = text.partition("..")
+    try:
+        days = date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day or FROM..TO, such as 2023-07-07..2023-07-14") from None
+    if days[0] > days[1]:
+        raise argparse.ArgumentTypeError(f"{text!r} ends before it starts")
+    return days
+
+
+if __name__ == "__main__":
+    sys.exit(main())

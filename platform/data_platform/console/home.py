@@ -1,0 +1,67 @@
+"""Dagster's home of the embedded stack: its folder, its database, and the runs that a killed process left behind."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+import psutil
+
+from data_platform import local
+from data_platform.errors import PermanentError
+from data_platform.settings import Settings
+from data_platform.stack import dagster_database
+
+_PID, _STARTED = "data_platform/pid", "data_platform/process_started"
+
+
+def prepare(settings: Settings) -> Path:
+    """Makes Dagster's home ready and tells Dagster about it, by the environment that it reads.
+
+    Returns:
+        The folder.
+    """
+    home = settings.local_dir.absolute() / "dagster"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(local.__file__).parent / "dagster.yaml", home / "dagster.yaml")
+    except OSError as error:
+        raise PermanentError(
+            f"{home} cannot be written ({error.strerror}); set LOCAL_DIR to another folder."
+        ) from error
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_POSTGRES_URL"] = dagster_database(settings).get_secret_value()
+    return home
+
+
+def process_tags() -> dict[str, str]:
+    """Tags by which a later process can tell that this one is gone."""
+    return {_PID: str(os.getpid()), _STARTED: str(psutil.Process().create_time())}
+
+
+def fail_orphans(instance: dg.DagsterInstance, *, of_the_ui: bool = False) -> int:
+    """Marks runs of processes that no longer live as failed: they would stay STARTED for ever.
+
+    Args:
+        instance: Where the runs are.
+        of_the_ui: Whether runs that the UI or a sensor started are orphans too; true only while no UI is up.
+
+    Returns:
+        How many there were.
+    """
+    unfinished = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
+    )
+    runs = instance.get_runs(unfinished)
+    orphans = [run for run in runs if (of_the_ui if _PID not in run.tags else not _lives(run.tags))]
+    for run in orphans:
+        instance.report_run_failed(run, "The process of this run was killed; nothing half-done is visible.")
+    return len(orphans)
+
+
+def _lives(tags: Mapping[str, str]) -> bool:
+    try:
+        return str(psutil.Process(int(tags[_PID])).create_time()) == tags[_STARTED]
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,1 @@
+"""What Dagster sees: thin assets, checks, sensors and the resources they share. The only code that imports Dagster."""

@@ -1,0 +1,1 @@
+"""The leads product, as Dagster sees it."""

@@ -1,0 +1,1 @@
+"""What is done to the assets of every product, as Dagster sees it."""

@@ -1,0 +1,58 @@
+"""The running stack that the settings describe: warehouse, lake and landing prefix, opened and brought up to date.
+
+The one place that turns settings into connections; with no warehouse set, the embedded Postgres is started here.
+What does not belong here: using any of them.
+"""
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from data_platform import settings as settings_module
+from data_platform.errors import PermanentError
+from data_platform.lake.store import Store
+from data_platform.local import postgres
+from data_platform.settings import Settings
+from data_platform.warehouse.connection import Warehouse
+from data_platform.warehouse.migrate import migrate
+
+_WAREHOUSE, _DAGSTER = "warehouse", "dagster"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a run works with."""
+
+    settings: Settings
+    warehouse: Warehouse
+    lake: Store
+    landing: Store
+
+
+def open_stack(settings: Settings) -> Stack:
+    """Connects to what the settings name, and brings the warehouse's schema up to date.
+
+    Raises:
+        WarehouseUnavailable: The warehouse could not be reached.
+        PermanentError: The embedded Postgres cannot be started here, or a migration failed.
+    """
+    url = settings.warehouse_url or SecretStr(_embedded(settings).url(_WAREHOUSE))
+    migrate(url, settings_module.sql_folder() / "migrations")
+    return Stack(
+        settings,
+        Warehouse(url),
+        Store(settings.lake, settings.aws_endpoint_url),
+        Store(settings.landing, settings.aws_endpoint_url),
+    )
+
+
+def dagster_database(settings: Settings) -> SecretStr:
+    """URL of the database that holds Dagster's runs and events in the embedded stack, as SQLAlchemy wants it."""
+    return SecretStr(_embedded(settings).url(_DAGSTER).replace("postgresql://", "postgresql+psycopg2://", 1))
+
+
+def _embedded(settings: Settings) -> postgres.Server:
+    try:
+        return postgres.ensure(settings.local_dir.absolute() / "postgres", [_WAREHOUSE, _DAGSTER])
+    except postgres.LocalPostgresError as error:
+        raise PermanentError(str(error)) from error

@@ -1,0 +1,109 @@
+"""One transaction on the warehouse: plain SQL and binary COPY of frames over the same connection."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import polars as pl
+from pydantic import SecretStr
+
+from data_platform.errors import PermanentError, TransientError
+
+Value = str | int | float | bool | date | datetime | None
+
+_PERMANENT_CLASSES = ("22", "23", "28", "3D", "42")  # data, constraint, authorisation, no such database, SQL
+
+
+class WarehouseUnavailable(TransientError):
+    """The warehouse could not be reached, or went away; the transaction left nothing."""
+
+
+class WarehouseRefused(PermanentError):
+    """The warehouse understood and said no; the transaction left nothing."""
+
+
+def address(url: SecretStr) -> str:
+    """Host, port and database of a URL: what an error or the UI may show."""
+    parts = urlsplit(url.get_secret_value())
+    return f"{parts.hostname}:{parts.port or 5432}/{parts.path.strip('/')}"
+
+
+def _explain(error: adbc_driver_manager.Error, where: str) -> Exception:
+    # The driver appends the query, and Postgres a DETAIL line with the values of the row: neither belongs in an error.
+    lines = str(error).split("\n")
+    fact = lines[0].removeprefix("[libpq] ").split("ERROR:  ")[-1].split("FATAL:  ")[-1].strip()
+    state = error.sqlstate or ""
+    if state.startswith(_PERMANENT_CLASSES) or "authentication failed" in fact or "does not exist" in fact:
+        return WarehouseRefused(
+            f"The warehouse at {where} refused: {fact}; nothing was changed, check WAREHOUSE_URL and the data."
+        )
+    return WarehouseUnavailable(
+        f"The warehouse at {where} cannot be reached or went away: {fact}; nothing was changed, start it and run again."
+    )
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """An open transaction. Identifiers go through the server's own quoting, values are parameters."""
+
+    _cursor: adbc.Cursor
+
+    def run(self, sql: str, *values: Value) -> None:
+        """Runs a statement with `$1`, `$2`, ... for the values."""
+        self._cursor.execute(sql, values or None)
+
+    def query(self, sql: str, *values: Value) -> pl.DataFrame:
+        """The rows of a query with `$1`, `$2`, ... for the values."""
+        self._cursor.execute(sql, values or None)
+        return pl.DataFrame(cast("Any", self._cursor.fetch_arrow()))
+
+    def quoted(self, template: str, *identifiers: str) -> str:
+        """A statement made of a template with `%I` for each identifier."""
+        places = ", ".join(f"${number}::text" for number in range(2, len(identifiers) + 2))
+        return self.query(f"SELECT format($1::text, {places})", template, *identifiers).item()
+
+    def copy_in(self, schema: str, table: str, frame: pl.DataFrame) -> None:
+        """Appends a frame to a table by binary COPY; columns are matched by name, types must be the table's own."""
+        if frame.height:
+            self._cursor.adbc_ingest(table, frame, mode="append", db_schema_name=schema)  # pyright: ignore[reportArgumentType]
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """The Postgres database that tables are published in."""
+
+    url: SecretStr
+
+    @property
+    def address(self) -> str:
+        """Host, port and database, without user and password."""
+        return address(self.url)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Everything inside becomes visible at the end, in one step, or not at all.
+
+        Raises:
+            WarehouseUnavailable: Not reached, or gone in the middle.
+            WarehouseRefused: Reached, but it said no.
+        """
+        try:
+            connection = adbc.connect(self.url.get_secret_value())
+        except adbc_driver_manager.Error as error:
+            raise _explain(error, self.address) from None
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TIME ZONE 'UTC'")
+                yield Transaction(cursor)
+            connection.commit()
+        except adbc_driver_manager.Error as error:
+            raise _explain(error, self.address) from None
+        finally:
+            with suppress(adbc_driver_manager.Error):
+                connection.rollback()
+            connection.close()
