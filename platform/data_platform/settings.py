@@ -95,6 +95,10 @@ class Settings(BaseSettings):
         Annotated[str, AfterValidator(_storage_uri)] | None,
         Field(description="Where outsiders drop files, in leads/. Unset: LAKE_URI/landing."),
     ] = None
+    app_database_url: Annotated[
+        Annotated[SecretStr, AfterValidator(_postgres_url)] | None,
+        Field(description="The app's Postgres with its login counters. Unset: a sample, where nothing else is set."),
+    ] = None
     aws_endpoint_url: Annotated[
         Annotated[str, AfterValidator(_http_url)] | None,
         Field(description="Address of an S3-compatible server. Unset: AWS. Credentials come from AWS's own variables."),
@@ -104,6 +108,11 @@ class Settings(BaseSettings):
         AfterValidator(_time_zone),
         Field(description="The IANA time zone that decides what a day is."),
     ] = "UTC"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether nothing outside is named: all data is the embedded stack's own."""
+        return not (self.warehouse_url or self.lake_uri or self.landing_uri or self.app_database_url)
 
     @property
     def lake(self) -> str:

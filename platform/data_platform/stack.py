@@ -14,19 +14,25 @@ from data_platform.lake.store import Store
 from data_platform.local import postgres
 from data_platform.settings import Settings
 from data_platform.warehouse.connection import Warehouse
+from data_platform.warehouse.foreign import ForeignDatabase
 from data_platform.warehouse.migrate import migrate
 
-_WAREHOUSE, _DAGSTER = "warehouse", "dagster"
+_WAREHOUSE, _DAGSTER, _APP = "warehouse", "dagster", "app"
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What a run works with."""
+    """What a run works with.
+
+    Attributes:
+        app: The app's database; None where other settings are set and this one is not.
+    """
 
     settings: Settings
     warehouse: Warehouse
     lake: Store
     landing: Store
+    app: ForeignDatabase | None
 
 
 def open_stack(settings: Settings) -> Stack:
@@ -37,12 +43,14 @@ def open_stack(settings: Settings) -> Stack:
         PermanentError: The embedded Postgres cannot be started here, or a migration failed.
     """
     url = settings.warehouse_url or SecretStr(_embedded(settings).url(_WAREHOUSE))
+    app_url = settings.app_database_url or (SecretStr(_embedded(settings).url(_APP)) if settings.is_embedded else None)
     migrate(url, settings_module.sql_folder() / "migrations")
     return Stack(
         settings,
         Warehouse(url),
         Store(settings.lake, settings.aws_endpoint_url),
         Store(settings.landing, settings.aws_endpoint_url),
+        ForeignDatabase(app_url, "APP_DATABASE_URL") if app_url else None,
     )
 
 
@@ -53,6 +61,6 @@ def dagster_database(settings: Settings) -> SecretStr:
 
 def _embedded(settings: Settings) -> postgres.Server:
     try:
-        return postgres.ensure(settings.local_dir.absolute() / "postgres", [_WAREHOUSE, _DAGSTER])
+        return postgres.ensure(settings.local_dir.absolute() / "postgres", [_WAREHOUSE, _DAGSTER, _APP])
     except postgres.LocalPostgresError as error:
         raise PermanentError(str(error)) from error

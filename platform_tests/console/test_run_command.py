@@ -114,7 +114,8 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(
 
 
 def test_an_unknown_asset_and_a_day_that_is_none_are_named(commands: Commands) -> None:
-    assert "There is no asset 'lead'; there are leads, raw_leads." in commands.run("run", "--assets", "lead").stderr
+    known = "There is no asset 'lead'; there are daily_logins, leads, login_history, "
+    assert known in commands.run("run", "--assets", "lead").stderr
     assert "'2023-07' is not a day" in commands.run("run", "--days", "2023-07").stderr
     assert "ends before it starts" in commands.run("run", "--days", "2023-07-08..2023-07-07").stderr
 

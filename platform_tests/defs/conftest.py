@@ -27,7 +27,7 @@ class Platform:
     lake: Store
     landing: Store
 
-    def run(self, *days: date, assets: tuple[str, ...] = ()) -> dg.ExecuteInProcessResult:
+    def run(self, *days: date, assets: tuple[str, ...] = ("raw_leads", "leads")) -> dg.ExecuteInProcessResult:
         tags = {}
         if days:
             tags = {
@@ -39,7 +39,7 @@ class Platform:
             instance=self.instance,
             tags=tags,
             raise_on_error=False,
-            asset_selection=[dg.AssetKey(name) for name in assets] or None,
+            asset_selection=[dg.AssetKey(name) for name in assets],
         )
 
     def drop(self, *states: str, days: tuple[date, ...] = (JULY_7, JULY_14)) -> None:

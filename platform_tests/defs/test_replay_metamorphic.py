@@ -25,7 +25,8 @@ from data_platform.defs.leads.assets import lead_assets, lead_files
 from data_platform.defs.leads.landing import lead_arrivals
 from data_platform.defs.operations import replay as replaying
 from data_platform.defs.operations.failures import a_day_cannot_be_made, failures
-from data_platform.defs.operations.replay_job import EVERYTHING, QUIET, range_tags
+from data_platform.defs.operations.replay_job import EVERYTHING, QUIET
+from data_platform.defs.partitions import range_tags
 from data_platform.local import postgres
 from data_platform.publish import reading
 from data_platform.publish.rejects import Scope

@@ -16,9 +16,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from data_platform.console import home
 from data_platform.console.summary import Seconds
 from data_platform.console.terminal import shown
-from data_platform.defs.operations.failures import a_day_cannot_be_made, failures
+from data_platform.defs.operations.failures import a_day_cannot_be_made, failures, warnings
 from data_platform.defs.operations.replay import Outcome
-from data_platform.defs.operations.replay_job import EVERYTHING, QUIET, range_tags
+from data_platform.defs.operations.replay_job import EVERYTHING, QUIET
+from data_platform.defs.partitions import range_tags
 
 _DONE = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.STEP_SKIPPED}
 
@@ -52,7 +53,7 @@ class Execution:
         for key, step in made.items():
             if key:
                 self.seconds[key] = self.seconds.get(key, 0.0) + took.get(step, 0.0)
-        return Outcome(tuple(failures(result)), a_day_cannot_be_made(result, self.definitions))
+        return Outcome(tuple(failures(result)), a_day_cannot_be_made(result, self.definitions), tuple(warnings(result)))
 
     @contextmanager
     def _progress(self, run_id: str, num_steps: int, title: str) -> Iterator[None]:
@@ -95,3 +96,9 @@ def say_failures(console: Console, sentences: Sequence[str]) -> bool:
     for sentence in dict.fromkeys(sentences):
         console.print(f"[bold red]Failed:[/] {escape(shown(sentence))}", highlight=False, soft_wrap=True)
     return bool(sentences)
+
+
+def say_warnings(console: Console, sentences: Sequence[str]) -> None:
+    """Prints each warning once."""
+    for sentence in dict.fromkeys(sentences):
+        console.print(f"[yellow]Warning:[/] {escape(shown(sentence))}", highlight=False, soft_wrap=True)

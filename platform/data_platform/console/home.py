@@ -13,6 +13,7 @@ from data_platform.errors import PermanentError
 from data_platform.settings import Settings
 from data_platform.stack import dagster_database
 
+_STATEMENT_MS, _RECYCLE_SECONDS = 60_000, 3_600
 _PID, _STARTED = "data_platform/pid", "data_platform/process_started"
 
 
@@ -33,6 +34,11 @@ def prepare(settings: Settings) -> Path:
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_POSTGRES_URL"] = dagster_database(settings).get_secret_value()
     return home
+
+
+def keep_connections(instance: dg.DagsterInstance) -> None:
+    """Lets the storage of runs and events keep its connections open, which a new one for each event would not be."""
+    instance.optimize_for_webserver(statement_timeout=_STATEMENT_MS, pool_recycle=_RECYCLE_SECONDS, max_overflow=20)
 
 
 def process_tags() -> dict[str, str]:

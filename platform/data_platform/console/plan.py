@@ -1,14 +1,17 @@
 """What the main job has to do: which days and tables no longer agree with what they are made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import dagster as dg
 
 from data_platform import contracts
-from data_platform.defs.describe import TABLE_NAME
-from data_platform.defs.operations.replay import stretches
+from data_platform.contracts.contract import Contract
+from data_platform.defs.describe import LANDING_FOLDER, TABLE_NAME
+from data_platform.defs.operations.replay import Days
+from data_platform.defs.partitions import days_of_tags
 from data_platform.publish import reading
 from data_platform.publish.currency import days_not_stored, is_behind
 from data_platform.publish.reading import Publication
@@ -18,52 +21,87 @@ _LONGEST_GAP = timedelta(days=31)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is not current.
+class Task:
+    """An asset that is not current.
 
     Attributes:
-        days: Days that are out of date.
-        whole_tables: Assets without days that are out of date, when no day is.
+        days: Those that are out of date; None for a table that is published whole.
+        longest_gap: Days that lie no further apart share a run.
     """
 
-    days: tuple[date, ...]
-    whole_tables: tuple[dg.AssetKey, ...]
-
-    @property
-    def stretches(self) -> list[tuple[date, date]]:
-        """First and last day of each run that the days need; days that lie close together share a run."""
-        return stretches(self.days, longest_gap=_LONGEST_GAP)
+    key: dg.AssetKey
+    days: Days
+    longest_gap: timedelta
 
 
-def plan(definitions: dg.Definitions, stack: Stack, instance: dg.DagsterInstance) -> Plan:
-    """Asks every sensor what arrived, and the books what is out of date or not there."""
+def tasks(
+    definitions: dg.Definitions, stack: Stack, instance: dg.DagsterInstance, within: tuple[date, date] | None = None
+) -> Iterator[Task]:
+    """What is not current, asset by asset; each is looked at when those that it is made of are done.
+
+    Args:
+        definitions: Every asset and sensor.
+        stack: What they work with.
+        instance: Where sensors keep their cursors.
+        within: First and last day to look at, and then those of them are tasks that are current too; None for all days.
+    """
     graph = definitions.resolve_asset_graph()
-    days = set(_asked_by_sensors(definitions, instance))
-    whole_tables: list[dg.AssetKey] = []
-    versions: dict[dg.AssetKey, dict[date | None, Publication]] = {}
     for key in graph.toposorted_asset_keys:
         node = graph.get(key)
         if TABLE_NAME not in node.metadata:
             continue
-        contract = contracts.of_table(node.metadata[TABLE_NAME])
-        versions[key] = {version.day: version for version in reading.publications(stack.warehouse, contract)}
-        newest = {day: v for parent in node.parent_keys for day, v in versions.get(parent, {}).items()}
-        behind = days_not_stored(stack.warehouse, stack.lake, contract)
-        if contract.day is None:
-            if behind or is_behind(versions[key].get(None), node.code_version, newest.values()):
-                whole_tables.append(key)
-        else:
-            known = versions[key].keys() | newest.keys()
-            behind |= {
-                day
-                for day in known
-                if is_behind(versions[key].get(day), node.code_version, [newest[day]] if day in newest else [])
-            }
-            days |= {day for day in behind if day}
-    return Plan(tuple(sorted(days)), () if days else tuple(whole_tables))
+        books = _Books(stack, node.metadata, [graph.get(parent).metadata for parent in node.parent_keys])
+        if not node.is_partitioned:
+            if books.whole_is_behind(node.code_version):
+                yield Task(key, None, timedelta(days=1))
+            continue
+        asked = _asked(definitions, instance, key)
+        days = books.days_behind(node.code_version) | asked
+        if within:
+            days = {day for day in books.days | asked if within[0] <= day <= within[1]}
+        if days:
+            # Days on which nothing was delivered can be made too, and one run of many is far cheaper than many runs.
+            yield Task(key, frozenset(days), _LONGEST_GAP if books.are_of_files else timedelta(days=1))
 
 
-def _asked_by_sensors(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Iterable[date]:
+class _Books:
+    """What is published of a table and of those that it is made of."""
+
+    def __init__(
+        self, stack: Stack, metadata: Mapping[str, object], of_parents: Sequence[Mapping[str, object]]
+    ) -> None:
+        contract = _contract(metadata)
+        above = [_contract(facts) for facts in of_parents if TABLE_NAME in facts]
+        self.are_of_files = any(LANDING_FOLDER in facts for facts in of_parents)
+        self._own = {version.day: version for version in reading.publications(stack.warehouse, contract)}
+        self._above = [version for parent in above for version in reading.publications(stack.warehouse, parent)]
+        self._not_stored = days_not_stored(stack.warehouse, stack.lake, contract)
+
+    @property
+    def days(self) -> set[date]:
+        """Days that the table, or one that it is made of, has."""
+        return {day for day in self._own if day} | {version.day for version in self._above if version.day}
+
+    def whole_is_behind(self, code_version: str | None) -> bool:
+        """Whether a table that is published whole is not current."""
+        return bool(self._not_stored) or is_behind(self._own.get(None), code_version, self._above)
+
+    def days_behind(self, code_version: str | None) -> set[date]:
+        """Days that are not current by what was published of the same day, or whole."""
+        stale = {day for day in self.days if is_behind(self._own.get(day), code_version, self._parents_of(day))}
+        return stale | {day for day in self._not_stored if day}
+
+    def _parents_of(self, day: date) -> list[Publication]:
+        return [version for version in self._above if version.day in {day, None}]
+
+
+def _contract(metadata: Mapping[str, object]) -> Contract:
+    return contracts.of_table(str(metadata[TABLE_NAME]))
+
+
+def _asked(definitions: dg.Definitions, instance: dg.DagsterInstance, key: dg.AssetKey) -> set[date]:
+    """The days of an asset that sensors ask for now."""
+    found: set[date] = set()
     for sensor in definitions.sensors or ():
         resolved = definitions.resolve_sensor_def(sensor.name)
         with dg.build_sensor_context(
@@ -73,5 +111,12 @@ def _asked_by_sensors(definitions: dg.Definitions, instance: dg.DagsterInstance)
             resources=dict(definitions.resources or {}),
         ) as context:
             requests = resolved.evaluate_tick(context).run_requests or ()
-        # A request without a day is for a whole table, and the books tell that as well.
-        yield from (date.fromisoformat(request.partition_key) for request in requests if request.partition_key)
+        for request in requests:
+            if key in (request.asset_selection or _selected(definitions, resolved)):
+                tags = {"dagster/partition": request.partition_key} if request.partition_key else request.tags
+                found.update(days_of_tags(tags))
+    return found
+
+
+def _selected(definitions: dg.Definitions, sensor: dg.SensorDefinition) -> AbstractSet[dg.AssetKey]:
+    return definitions.resolve_job_def(sensor.job.name).asset_layer.selected_asset_keys

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import dagster as dg
@@ -10,16 +10,16 @@ from rich.console import Console
 
 from data_platform import settings as settings_module
 from data_platform.console import home
-from data_platform.console.execution import Execution, quiet_logs, say_failures
-from data_platform.console.plan import Plan, plan
+from data_platform.console.execution import Execution, quiet_logs, say_failures, say_warnings
+from data_platform.console.plan import tasks
 from data_platform.console.summary import places, summary
 from data_platform.definitions import defs as load_definitions
-from data_platform.defs.operations.replay import Outcome, around_bad_days
+from data_platform.defs.operations.replay import Outcome, derive
 from data_platform.defs.partitions import daily
 from data_platform.errors import PermanentError
-from data_platform.local.sample_world import drop_sample_files
+from data_platform.local import sample_world
 from data_platform.publish import arrivals
-from data_platform.stack import open_stack
+from data_platform.stack import Stack, open_stack
 
 
 def run(assets: Sequence[str], days: tuple[date, date] | None) -> int:
@@ -38,10 +38,13 @@ def run(assets: Sequence[str], days: tuple[date, date] | None) -> int:
     with console.status("Starting Postgres, opening the lake ..."):
         home.prepare(settings)
         stack = open_stack(settings)
-        drop_sample_files(settings, stack.landing, anything_arrived=arrivals.anything_arrived(stack.warehouse))
+        anything_arrived = arrivals.anything_arrived(stack.warehouse)
+        app_url = stack.app.url if stack.app else None
+        sample_world.settle(settings, stack.lake, stack.landing, app_url, anything_arrived=anything_arrived)
         definitions = load_definitions()
     quiet_logs()
     with dg.DagsterInstance.get() as instance:
+        home.keep_connections(instance)
         if orphans := home.fail_orphans(instance):
             console.print(
                 f"{orphans} run(s) of a killed process were marked as failed; what they left open is done now."
@@ -49,19 +52,17 @@ def run(assets: Sequence[str], days: tuple[date, date] | None) -> int:
         chosen = _keys(definitions, assets)
         _refuse_unknown_days(days)
         execution = Execution(console, definitions, instance)
-        if days or assets:
-            outcomes = [execution.execute(days, chosen)]
-        else:
-            with console.status("Looking for what is not current ..."):
-                todo = plan(definitions, stack, instance)
-            outcomes = list(_execute_planned(execution, todo))
+        outcomes = [execution.execute(days, chosen)] if assets else _bring_up_to_date(execution, stack, days)
         console.print(summary(stack, definitions, instance, execution.seconds))
         console.print(places(stack), style="dim", highlight=False, soft_wrap=True)
+    say_warnings(console, [warning for outcome in outcomes for warning in outcome.warnings])
     if say_failures(console, [failure for outcome in outcomes for failure in outcome.failures]):
         console.print("What was published before stays as it was. Mend the cause, then run `make run` again.")
         return 1
     if not outcomes:
-        console.print("[bold green]All is current;[/] nothing was changed.")
+        console.print(
+            "Nothing is known of those days." if days else "[bold green]All is current;[/] nothing was changed."
+        )
     else:
         console.print(f"[bold green]Done[/] in {time.monotonic() - began:.0f} s.")
     console.print(
@@ -85,8 +86,14 @@ def _keys(definitions: dg.Definitions, assets: Sequence[str]) -> tuple[dg.AssetK
     return tuple(known[name] for name in assets)
 
 
-def _execute_planned(execution: Execution, todo: Plan) -> Iterator[Outcome]:
-    for first, last in todo.stretches:
-        yield from around_bad_days([day for day in todo.days if first <= day <= last], execution.execute)
-    if todo.whole_tables:
-        yield execution.execute(None, todo.whole_tables)
+def _bring_up_to_date(execution: Execution, stack: Stack, within: tuple[date, date] | None) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    todo = tasks(execution.definitions, stack, execution.instance, within)
+    while True:
+        with execution.console.status("Looking for what is not current ..."):
+            task = next(todo, None)
+        if task is None:
+            return outcomes
+        outcomes += derive(
+            task.key, task.days, lambda key, stretch: execution.execute(stretch, [key]), longest_gap=task.longest_gap
+        )

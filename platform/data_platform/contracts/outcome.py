@@ -3,7 +3,9 @@
 What does not belong here: storing any of it (`publish/`).
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
@@ -19,8 +21,31 @@ class Outcome:
         rows: Columns of the table's contract.
         rejects: Columns of `Rejects`; none by default.
         tally: Columns of `Tallies`: for each evidence and day, in = used + rejected + duplicate.
+        facts: Numbers about the rows that the UI plots over days, by name.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame = field(default_factory=Rejects.create_empty)
     tally: pl.DataFrame = field(default_factory=Tallies.create_empty)
+    facts: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True)
+class DayByDay:
+    """The outcome of each of many days, made when its turn comes: no two of them are in memory together.
+
+    Attributes:
+        of_day: From a day to its outcome. A `PermanentError` of one day does not keep the others from being published.
+    """
+
+    of_day: Callable[[date], Outcome]
+
+
+def together(outcomes: Iterable[Outcome]) -> Outcome:
+    """The rows, rejects and tallies of several outcomes as one; their facts are of each alone."""
+    each = list(outcomes)
+    return Outcome(
+        pl.concat(outcome.rows for outcome in each),
+        pl.concat(outcome.rejects for outcome in each),
+        pl.concat(outcome.tally for outcome in each),
+    )

@@ -10,6 +10,7 @@ from datetime import date
 import dagster as dg
 
 from data_platform import contracts
+from data_platform.defs.day_checks import DayFinding, report_day
 from data_platform.defs.describe import TABLE_NAME
 from data_platform.defs.resources import Storage
 from data_platform.publish.verify import Finding, verify
@@ -36,8 +37,10 @@ def checks_of(asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
         stack = storage.open()
         findings = verify(stack.warehouse, stack.lake, contract, days)
         for name in _CHECKS:
-            if len(findings) > 1:
-                _report_days(context, key, name, findings)
+            for finding in findings if len(findings) > 1 else ():
+                facts = {"num_rows": finding.num_rows, "num_in": finding.num_in, "num_lost": finding.num_lost}
+                if finding.day:
+                    report_day(context, key, name, DayFinding(finding.day, _passed(name, finding), facts))
             yield _result(key, name, findings)
 
     return standard_checks
@@ -67,17 +70,3 @@ def _result(key: dg.AssetKey, name: str, findings: list[Finding]) -> dg.AssetChe
             "failed_days": failed,
         },
     )
-
-
-def _report_days(context: dg.AssetCheckExecutionContext, key: dg.AssetKey, name: str, findings: list[Finding]) -> None:
-    # The evaluation of a range run carries no partition; each day gets one of its own beside it, in the same run.
-    for finding in findings:
-        evaluation = dg.AssetCheckEvaluation(
-            asset_key=key,
-            check_name=name,
-            passed=_passed(name, finding),
-            partition=str(finding.day),
-            metadata={"num_rows": finding.num_rows, "num_in": finding.num_in, "num_lost": finding.num_lost},
-        )
-        # Accepted since checks have partitions; only the annotation does not say so yet.
-        context.op_execution_context.log_event(evaluation)  # pyright: ignore[reportArgumentType]

@@ -4,18 +4,21 @@ What does not belong here: anything about one product, and how publishing works 
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from data_platform import contracts
 from data_platform.contracts.contract import Contract
-from data_platform.contracts.outcome import Outcome
+from data_platform.contracts.outcome import DayByDay, Outcome, together
 from data_platform.defs.describe import TABLE_NAME
+from data_platform.defs.partitions import stretches
 from data_platform.defs.resources import Storage
 from data_platform.defs.retries import permanent_errors_are_final
+from data_platform.errors import PermanentError
 from data_platform.publish import protocol, reading
 from data_platform.publish.shelves import LakeShelf, Shelf, WarehouseShelf
 from data_platform.stack import Stack
@@ -23,7 +26,14 @@ from data_platform.stack import Stack
 EVERY_PUBLISHED_DAY = {"days": "published"}
 """Metadata of an `AssetIn`: read all days that are published, instead of exactly the mapped ones."""
 
+FAILED_DAYS = "failed_days"
+"""Metadata of a failure: how many days could not be made; all others of the run are published."""
+
 _PREVIEW_ROWS, _PREVIEW_COLUMNS = 5, 8
+_NAMED_FAILURES = 3
+_ROWS_AT_HAND = 200_000
+
+Metadata = dict[str, Any]
 
 
 class PublishingIOManager(dg.IOManager):
@@ -41,25 +51,90 @@ class PublishingIOManager(dg.IOManager):
     def place(self, stack: Stack, contract: Contract, object_key: str | None) -> str:
         """Address of a table's rows, for people."""
 
-    def handle_output(self, context: dg.OutputContext, obj: Outcome | pl.DataFrame | pl.LazyFrame) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: Outcome | DayByDay | pl.DataFrame | pl.LazyFrame) -> None:
         """Publishes the rows of the run's days, or of the whole table, with metadata for each day."""
-        contract = contracts.of_table(context.asset_spec.metadata[TABLE_NAME])
         storage: Storage = context.resources.storage
         stack = storage.open()
-        outcome = obj if isinstance(obj, Outcome) else Outcome(obj.lazy().collect())
         by = protocol.Provenance(context.asset_spec.code_version or "0", context.run_id, storage.end_of_reading())
         days = _days(context.asset_partition_keys) if context.has_asset_partitions else None
+        if isinstance(obj, DayByDay):
+            self._publish_each(context, stack, obj, days or [], by)
+            return
+        outcome = obj if isinstance(obj, Outcome) else Outcome(obj.lazy().collect())
         with permanent_errors_are_final():
-            done = protocol.publish(stack.warehouse, self.shelf(stack), contract, outcome, days=days, by=by)
+            for day, metadata in self._publish(context, stack, outcome, days, by):
+                _tell(context, day, metadata)
+
+    def _publish(
+        self,
+        context: dg.OutputContext,
+        stack: Stack,
+        outcome: Outcome,
+        days: Sequence[date] | None,
+        by: protocol.Provenance,
+    ) -> Iterator[tuple[date | None, Metadata]]:
+        contract = contracts.of_table(context.asset_spec.metadata[TABLE_NAME])
+        done = protocol.publish(stack.warehouse, self.shelf(stack), contract, outcome, days=days, by=by)
         for day in done:
             rows = outcome.rows.filter(pl.col(contract.day) == day.day) if contract.day else outcome.rows
-            self._report(context, stack, contract, day, rows)
+            yield day.day, self._metadata(stack, contract, day, rows) | outcome.facts
 
-    def _report(
-        self, context: dg.OutputContext, stack: Stack, contract: Contract, done: protocol.Published, rows: pl.DataFrame
+    def _publish_each(
+        self,
+        context: dg.OutputContext,
+        stack: Stack,
+        made: DayByDay,
+        days: Sequence[date],
+        by: protocol.Provenance,
     ) -> None:
+        """Makes and publishes day after day; those that cannot be made are named once the others are there."""
+        done: dict[date, Metadata] = {}
+        failed: dict[date, str] = {}
+        at_hand: dict[date, Outcome] = {}
+        for day in days:
+            try:
+                at_hand[day] = made.of_day(day)
+            except PermanentError as error:
+                failed[day] = str(error)
+            is_full = sum(outcome.rows.height for outcome in at_hand.values()) >= _ROWS_AT_HAND
+            if at_hand and (is_full or day == days[-1]):
+                # A transaction costs the same for a day as for many, so small days share one.
+                self._publish_together(context, stack, at_hand, by, done, failed)
+                at_hand.clear()
+        if not failed:
+            for day, metadata in done.items():
+                _tell(context, day, metadata)
+            return
+        for day, metadata in done.items():
+            # A run that fails tells nothing of what it has made all the same; this does.
+            context.step_context.instance.report_runless_asset_event(
+                dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=metadata)
+            )
+        raise dg.Failure(_named(failed, len(days)), metadata={FAILED_DAYS: len(failed)}, allow_retries=False)
+
+    def _publish_together(
+        self,
+        context: dg.OutputContext,
+        stack: Stack,
+        outcomes: Mapping[date, Outcome],
+        by: protocol.Provenance,
+        done: dict[date, Metadata],
+        failed: dict[date, str],
+    ) -> None:
+        try:
+            for day, metadata in self._publish(context, stack, together(outcomes.values()), [*outcomes], by):
+                if day:
+                    done[day] = metadata | outcomes[day].facts
+        except PermanentError as error:
+            if len(outcomes) == 1:
+                failed |= dict.fromkeys(outcomes, str(error))
+                return
+            for day, outcome in outcomes.items():
+                self._publish_together(context, stack, {day: outcome}, by, done, failed)
+
+    def _metadata(self, stack: Stack, contract: Contract, done: protocol.Published, rows: pl.DataFrame) -> Metadata:
         count = "dagster/row_count" if done.day is None else "dagster/partition_row_count"
-        metadata: dict[str, dg.MetadataValue] = {  # pyright: ignore[reportMissingTypeArgument]
+        return {
             count: dg.MetadataValue.int(done.num_rows),
             "num_rejected": dg.MetadataValue.int(done.num_rejected),
             "num_bytes": dg.MetadataValue.int(done.num_bytes or int(rows.estimated_size())),
@@ -68,11 +143,6 @@ class PublishingIOManager(dg.IOManager):
             "dagster/uri": dg.MetadataValue.text(self.place(stack, contract, done.object_key)),
             "preview": dg.MetadataValue.md(preview(contract, rows)),
         }
-        if done.day is None or len(context.asset_partition_keys) == 1:
-            context.add_output_metadata(metadata)
-        else:
-            execution = context.step_context
-            execution.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=done.day.isoformat())
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """The published rows of the days that the input maps to.
@@ -133,6 +203,24 @@ def preview(contract: Contract, rows: pl.DataFrame) -> str:
 def _cell(value: object) -> str:
     text = "" if value is None else str(value).replace("|", r"\|").replace("\n", " ").replace("\r", "")
     return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004
+
+
+def _tell(context: dg.OutputContext, day: date | None, metadata: Metadata) -> None:
+    if day is None or len(context.asset_partition_keys) == 1:
+        context.add_output_metadata(metadata)
+    else:
+        context.step_context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=day.isoformat())
+
+
+def _named(failed: dict[date, str], num_days: int) -> str:
+    sentences = list(dict.fromkeys(failed.values()))
+    told = " ".join(sentences[:_NAMED_FAILURES])
+    if num_days == 1:
+        return told
+    days = ", ".join(f"{first}" if first == last else f"{first}..{last}" for first, last in stretches(failed))
+    more = f" And {len(sentences) - _NAMED_FAILURES} more." if len(sentences) > _NAMED_FAILURES else ""
+    others = "the others are published" if len(failed) < num_days else "none was published"
+    return f"{len(failed)} of {num_days} days could not be made, {others}: {days}. {told}{more}"
 
 
 def _days(keys: Iterable[str]) -> Sequence[date]:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from data_platform.lake import evidence
 from data_platform.lake.store import Entry, Store
 from data_platform.publish.shelves import day_list
-from data_platform.warehouse.connection import Warehouse
+from data_platform.warehouse.connection import Transaction, Warehouse
 
 NamedDay = Callable[[str, date], date | None]
 """From a file's name and the day it arrived to the delivery day that the name gives, or None."""
@@ -48,6 +48,14 @@ class Delivery:
             EvidenceDamaged: What the lake holds is not what arrived.
         """
         return evidence.read(self.lake, self.evidence_id)
+
+
+def note_evidence(transaction: Transaction, evidence_id: str, kind: str, num_bytes: int) -> None:
+    """Notes that a piece of evidence is kept in the lake; a second time, nothing changes."""
+    transaction.run(
+        "INSERT INTO ops.evidence (evidence_id, kind, place, num_bytes) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        evidence_id, kind, evidence.key_of(evidence_id), num_bytes,
+    )  # fmt: skip
 
 
 def anything_arrived(warehouse: Warehouse) -> bool:
@@ -124,11 +132,7 @@ class Arrivals:
         called = self.landing.location(entry.key)
         evidence.keep(self.lake, evidence_id, self.landing.read(entry.key), num_bytes=num_bytes, called=called)
         with self.warehouse.transaction() as transaction:
-            transaction.run(
-                "INSERT INTO ops.evidence (evidence_id, kind, place, num_bytes)"
-                " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                evidence_id, self.kind, evidence.key_of(evidence_id), num_bytes,
-            )  # fmt: skip
+            note_evidence(transaction, evidence_id, self.kind, num_bytes)
             transaction.run(
                 "INSERT INTO ops.arrivals"
                 " (landing_key, landing_version, evidence_id, arrived_at, arrived_on, named_day)"

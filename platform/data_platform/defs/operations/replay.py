@@ -4,7 +4,7 @@ Which days and tables those are, what is made of them, and what the replay won. 
 is started and shown (`replay_job.py`, `console/`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,6 +14,7 @@ import polars as pl
 from data_platform import contracts
 from data_platform.contracts.contract import Contract
 from data_platform.defs.describe import LANDING_FOLDER, TABLE_NAME
+from data_platform.defs.partitions import stretches
 from data_platform.publish import arrivals, currency, reading, rejects
 from data_platform.publish.rejects import Scope
 from data_platform.stack import Stack
@@ -24,10 +25,11 @@ Days = frozenset[date] | None
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: a sentence for each thing that failed, and whether one of its days may be at fault."""
+    """What a run came to: a sentence for each thing that failed or warns, and whether a day of it may be at fault."""
 
     failures: tuple[str, ...] = ()
     has_bad_day: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 Execute = Callable[[dg.AssetKey, tuple[date, date] | None], Outcome]
@@ -153,7 +155,7 @@ def replay(
             continue
         before = _versions(stack, contract)
         touched.append((contract, _num_rows(stack, contract), _reasons(stack, contract, scope)))
-        failed += _derive(key, days, execute)
+        failed += [failure for outcome in derive(key, days, execute) for failure in outcome.failures]
         changed[key] = {day for day, at in _versions(stack, contract).items() if before.get(day) != at}
     changes = tuple(
         Change(contract.name, rows, _num_rows(stack, contract), reasons, _reasons(stack, contract, scope))
@@ -188,17 +190,6 @@ def _split(
         return
     for half, of_half in halves:
         yield from _split(half, of_half, execute)
-
-
-def stretches(days: Iterable[date], *, longest_gap: timedelta = timedelta(days=1)) -> list[tuple[date, date]]:
-    """First and last day of each group of days whose neighbours are no further apart than the gap."""
-    groups: list[tuple[date, date]] = []
-    for day in sorted(days):
-        if groups and day - groups[-1][1] <= longest_gap:
-            groups[-1] = groups[-1][0], day
-        else:
-            groups.append((day, day))
-    return groups
 
 
 def sentences(report: Report) -> list[str]:
@@ -254,15 +245,16 @@ def _days_to_derive(contract: Contract, work: Work | None, above: set[date | Non
     return own | {day for day in above if day}
 
 
-def _derive(key: dg.AssetKey, days: Days, execute: Execute) -> list[str]:
+def derive(
+    key: dg.AssetKey, days: Days, execute: Execute, *, longest_gap: timedelta = timedelta(days=1)
+) -> Iterator[Outcome]:
+    """Runs one asset over some days, each stretch of them in a run; or whole, without days."""
     if days is None:
-        return list(execute(key, None).failures)
-    failed: list[str] = []
-    for first, last in stretches(days):
+        yield execute(key, None)
+        return
+    for first, last in stretches(days, longest_gap=longest_gap):
         of_stretch = [day for day in sorted(days) if first <= day <= last]
-        for outcome in around_bad_days(of_stretch, lambda stretch: execute(key, stretch)):
-            failed += outcome.failures
-    return failed
+        yield from around_bad_days(of_stretch, lambda stretch: execute(key, stretch))
 
 
 def _versions(stack: Stack, contract: Contract) -> dict[date | None, datetime]:

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from data_platform.defs.operations import replay as replaying
 from data_platform.defs.operations.failures import a_day_cannot_be_made, failures
+from data_platform.defs.partitions import range_tags
 from data_platform.defs.resources import Storage
 from data_platform.errors import PermanentError
 from data_platform.publish import rejects
@@ -102,13 +103,3 @@ def replay_rejects_job(definitions: dg.Definitions) -> dg.JobDefinition:
         derive_again()
 
     return replay_rejects
-
-
-def range_tags(stretch: tuple[date, date] | None) -> dict[str, str]:
-    """Tags that make a run of a job of assets cover a stretch of days."""
-    if not stretch:
-        return {}
-    return {
-        "dagster/asset_partition_range_start": stretch[0].isoformat(),
-        "dagster/asset_partition_range_end": stretch[1].isoformat(),
-    }

@@ -1,17 +1,30 @@
 """A small invented world that sends what the real one sends, oddities included; the same for everybody."""
 
+from pydantic import SecretStr
+
 from data_platform.lake.store import Store
+from data_platform.local.sample_world import app
 from data_platform.local.sample_world.leads import deliveries
 from data_platform.settings import Settings
 
 
-def drop_sample_files(settings: Settings, landing: Store, *, anything_arrived: bool) -> int:
-    """Puts the sample world's files into the embedded stack while nothing has arrived there; never beside real ones.
+def settle(
+    settings: Settings, lake: Store, landing: Store, app_url: SecretStr | None, *, anything_arrived: bool
+) -> None:
+    """Puts the sample world into the embedded stack: files while none has arrived there, never beside real ones.
 
-    Returns:
-        How many files were dropped.
+    Args:
+        settings: Where anything outside is named, nothing is put anywhere.
+        lake: Of the stack.
+        landing: Of the stack.
+        app_url: The embedded database of the sample app.
+        anything_arrived: Whether any file was ever received.
     """
-    own_stack = settings.warehouse_url or settings.lake_uri or settings.landing_uri
-    if own_stack or anything_arrived or landing.list():
-        return 0
-    return sum(landing.create(f"leads/{delivery.file_name}", delivery.content) for delivery in deliveries())
+    if not settings.is_embedded:
+        return
+    if app_url:
+        app.fill(app_url, settings.business_timezone)
+        app.take_snapshots(lake, settings.business_timezone)
+    if not anything_arrived and not landing.list():
+        for delivery in deliveries():
+            landing.create(f"leads/{delivery.file_name}", delivery.content)

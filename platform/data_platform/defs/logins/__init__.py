@@ -1,0 +1,1 @@
+"""The logins product as Dagster sees it."""

@@ -1,0 +1,68 @@
+"""The sensor that takes each day's snapshot as soon as the day has ended, and the job that it starts."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import dagster as dg
+
+from data_platform.contracts import daily_logins, monthly_snapshots
+from data_platform.defs.partitions import range_tags, stretches
+from data_platform.defs.resources import Storage
+from data_platform.lake import snapshots
+from data_platform.logins import rules
+from data_platform.logins.days import DAY, days_to_know, ended_day, needs, start_of
+from data_platform.logins.snapshots import COUNTERS
+from data_platform.publish import reading
+from data_platform.publish.reading import Publication
+from data_platform.stack import Stack
+
+_SNAPSHOTS, _DAYS = dg.AssetKey("monthly_snapshots"), dg.AssetKey("daily_logins")
+_TRY_AGAIN_MINUTES = 5
+
+update_logins = dg.define_asset_job(
+    "update_logins",
+    selection=dg.AssetSelection.assets(_SNAPSHOTS, _DAYS),
+    description="Takes the snapshot of a day that has ended, and brings daily logins up to date.",
+)
+
+
+@dg.sensor(job=update_logins, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
+def login_counters_sensor(storage: Storage) -> Iterator[dg.RunRequest]:
+    """Asks for the snapshot of the day that ended last, until it is there, and for the days that a snapshot decides.
+
+    It looks at the clock instead of a schedule's, so that the zone is a setting, and a midnight that fell into a
+    restart is caught up with: better a late snapshot, whose lateness is known, than none.
+    """
+    stack = storage.open()
+    now, zone = datetime.now(UTC), stack.settings.business_timezone
+    due = ended_day(now, zone)
+    taken = snapshots.days(stack.lake, COUNTERS)
+    published = reading.publications(stack.warehouse, monthly_snapshots.CONTRACT)
+    if stack.app and due not in taken:
+        tries = (now - start_of(due + DAY, zone)).total_seconds() // (_TRY_AGAIN_MINUTES * 60)
+        yield _request(_SNAPSHOTS, due, due, f"due:{tries:.0f}")
+    for first, last in stretches(set(taken) - {version.day for version in published}):
+        yield _request(_SNAPSHOTS, first, last, "unread")
+    behind = _days_behind(stack, published)
+    for first, last in stretches(behind):
+        content = sorted(evidence for day in behind if first <= day <= last for evidence in behind[day])
+        yield _request(_DAYS, first, last, hashlib.sha256("".join(content).encode()).hexdigest()[:16])
+
+
+def _days_behind(stack: Stack, published: list[Publication]) -> dict[date, frozenset[str]]:
+    """Days made of other snapshots than those that are there now, with the evidence that they should be made of."""
+    evidence = {version.day: version.evidence for version in published if version.day}
+    made_of = {v.day: v.evidence for v in reading.publications(stack.warehouse, daily_logins.CONTRACT) if v.day}
+    days_with_month_before = rules.load().days_with_month_before
+    wanted = {
+        day: frozenset[str]().union(*(evidence[d] for d in needs(day, evidence, days_with_month_before).days))
+        for day in days_to_know(evidence, days_with_month_before)
+    }
+    return {day: content for day, content in wanted.items() if made_of.get(day) != content}
+
+
+def _request(key: dg.AssetKey, first: date, last: date, why: str) -> dg.RunRequest:
+    # The key names the cause, so that what failed is not tried for ever, and what changed is tried anew.
+    run_key = f"{key.to_user_string()}:{first}:{last}:{why}"
+    return dg.RunRequest(run_key=run_key, asset_selection=[key], tags=range_tags((first, last)))

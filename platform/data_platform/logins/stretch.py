@@ -1,0 +1,168 @@
+"""What can be known of the logins between two snapshots: a counter rose, and its last login says when at the latest.
+
+A stretch is the time from one snapshot (or the month's start, when every counter was 0) to the next. The bounds hold
+under two assumptions that no reader of such a counter can do without: the clocks of app and database agree to the
+second, and a correction that hides under as many logins of the same stretch is not seen. What does not belong here:
+which snapshots there are (`days.py`).
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+KEY = ["user_id", "device"]
+
+
+@dataclass(frozen=True)
+class Counters:
+    """The counters of one month as a snapshot held them.
+
+    Attributes:
+        day: Day of the snapshot; None for the month's start.
+        read_at: When they were read (UTC).
+        rows: Columns of `KEY`, `user_type`, `num_logins`, `last_login_at`.
+        has_rejects: Whether the snapshot held rows that could not be used: one that is missing may be among them.
+    """
+
+    day: date | None
+    read_at: datetime
+    rows: pl.LazyFrame
+    has_rejects: bool = False
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What is known of a number of logins, as expressions over the columns of `Stretch.logins`; high may be null."""
+
+    low: pl.Expr
+    high: pl.Expr
+    estimate: pl.Expr
+
+
+WHOLE = Bounds(pl.col("low"), pl.col("high"), pl.col("estimate"))
+"""The logins of the whole stretch."""
+
+
+def between(start: Bounds, end: Bounds) -> Bounds:
+    """The logins from one instant to another, where those up to each are known."""
+    low = (end.low - start.high).clip(0).fill_null(0)
+    return Bounds(low, end.high - start.low, end.estimate - start.estimate)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The time between two snapshots, and the counters at both ends.
+
+    Attributes:
+        before: The earlier counters.
+        after: The later counters.
+        seen_earlier: Columns of `KEY` and `counter`: rows of `after` that `before` lacks although an earlier snapshot
+            of the month had them, with their last counter there.
+        tolerance: The most that a counter may fall as a late correction.
+        began_anew: Whether the counters are known to have been reset meanwhile.
+    """
+
+    before: Counters
+    after: Counters
+    seen_earlier: pl.LazyFrame | None
+    tolerance: int
+    began_anew: bool = False
+
+    def logins(self) -> pl.LazyFrame:
+        """What happened to each counter of `after`.
+
+        Returns:
+            Columns of `KEY`, `user_type`, `last_login_at`, `counter` and `counter_before`; `rise`, their difference;
+            `kind`, a reason of `DailyLogins`, or `steady` where there is nothing to say; `low`, `high` and `estimate`
+            of the logins in the stretch, high being null where it is not known.
+        """
+        before = self.before.rows.select(*KEY, found_before="num_logins", login_before="last_login_at")
+        rows = self.after.rows.select(*KEY, "user_type", "last_login_at", counter="num_logins")
+        rows = rows.join(before, on=KEY, how="left", maintain_order="left")
+        if self.seen_earlier is None:
+            rows = rows.with_columns(found_earlier=pl.lit(None, dtype=pl.Int64))
+        else:
+            earlier = self.seen_earlier.select(*KEY, found_earlier="counter")
+            rows = rows.join(earlier, on=KEY, how="left", maintain_order="left")
+        rows = rows.with_columns(counter_before=pl.coalesce("found_before", "found_earlier", 0))
+        rows = rows.with_columns(rise=pl.col("counter") - pl.col("counter_before")).with_columns(kind=self._kind())
+        kind, rise = pl.col("kind"), pl.col("rise")
+        return rows.with_columns(
+            low=pl.when(kind.is_in(["steady", "clock", "row_returned"])).then(rise.clip(0)).otherwise(0),
+            high=pl.when(kind.is_in(["steady", "clock"]))
+            .then(rise.clip(0))
+            .when(kind == "correction")
+            .then(self.tolerance + rise)
+            .when(kind.is_in(["row_returned", "row_was_rejected"]))
+            .then(pl.col("counter")),
+            estimate=pl.when(kind.is_in(["reset", "row_returned"]) & (rise < 0))
+            .then(pl.col("counter"))
+            .otherwise(rise.clip(0)),
+        ).drop("found_before", "found_earlier", "login_before")
+
+    def _kind(self) -> pl.Expr:
+        rise, last = pl.col("rise"), pl.col("last_login_at")
+        since = self.before.read_at.replace(microsecond=0)  # logins are stamped in whole seconds
+        was_there = pl.col("found_before").is_not_null()
+        # A login since `before`, whatever the counter says.
+        was_used = last.ne_missing(pl.col("login_before")) & (last.is_null() | (last > since))
+        is_odd = last.is_null() | (last > self.after.read_at) | (last < since)
+        return (
+            pl.when(pl.lit(self.began_anew) & (pl.col("counter_before") > 0))
+            .then(pl.lit("reset"))
+            .when(pl.col("found_earlier").is_not_null())
+            .then(pl.lit("row_returned"))
+            .when(~was_there & pl.lit(self.before.has_rejects) & (pl.col("counter") > 0))
+            .then(pl.lit("row_was_rejected"))
+            .when(rise < -self.tolerance)
+            .then(pl.lit("reset"))
+            .when((rise <= 0) & (pl.col("counter_before") > 0) & was_used)
+            .then(pl.lit("correction"))
+            .when((rise > 0) & is_odd)
+            .then(pl.lit("clock"))
+            .otherwise(pl.lit("steady"))
+        )
+
+    def until(self, midnight: datetime, *, ends_a_snapshots_day: bool, guess: pl.Expr | None = None) -> Bounds:
+        """The logins from `before` to a midnight in the stretch.
+
+        Args:
+            midnight: Not before `before`.
+            ends_a_snapshots_day: Whether `after` is the snapshot of the day that ends: what nobody can date is
+                estimated to lie before it.
+            guess: A better estimate than time alone gives, such as the older job's.
+        """
+        if midnight >= self.after.read_at:
+            return WHOLE
+        kind, last, rise = pl.col("kind"), pl.col("last_login_at"), pl.col("rise")
+        is_over = (kind == "steady") & ((last < midnight) | (rise <= 0))
+        is_open = kind.is_in(["steady", "clock"])
+        # A last login that came later is not among them; by a clock that cannot be trusted, all of them may be.
+        most = pl.when(kind == "steady").then(rise - 1).otherwise(rise)
+        end = pl.when(kind == "steady").then(last).otherwise(pl.lit(self.after.read_at))
+        share = (midnight - self.before.read_at).total_seconds() / (end - self.before.read_at).dt.total_seconds(
+            fractional=True
+        )
+        by_time = (most * share.fill_nan(0)).round().cast(pl.Int64, strict=False)
+        estimate = (by_time if guess is None else guess).clip(0, most)
+        undated = WHOLE.estimate if ends_a_snapshots_day else pl.lit(0)
+        return Bounds(
+            low=pl.when(is_over).then(WHOLE.low).otherwise(0),
+            high=pl.when(is_open & ~is_over).then(most).otherwise(WHOLE.high),
+            estimate=pl.when(is_over).then(WHOLE.estimate).when(is_open).then(estimate).otherwise(undated),
+        )
+
+    def rest(self, midnight: datetime) -> pl.LazyFrame:
+        """The logins from a midnight to `after`, which is the snapshot of the day that ended then.
+
+        Returns:
+            Columns of `KEY`, `rest_low`, `rest_high`, `rest_estimate` and `rest_kind`, for the counters that may have
+            any.
+        """
+        rest = between(self.until(midnight, ends_a_snapshots_day=True), WHOLE)
+        is_quiet = (pl.col("last_login_at") < midnight) & (pl.col("kind") != "clock")
+        found = self.logins().filter(~is_quiet.fill_null(value=False))
+        return found.select(
+            *KEY, rest_low=rest.low, rest_high=rest.high, rest_estimate=rest.estimate, rest_kind="kind"
+        ).filter((pl.col("rest_high") > 0).fill_null(value=True))
