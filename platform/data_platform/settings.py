@@ -108,6 +108,10 @@ class Settings(BaseSettings):
         AfterValidator(_time_zone),
         Field(description="The IANA time zone that decides what a day is."),
     ] = "UTC"
+    snapshot_retention_days: Annotated[
+        int,
+        Field(ge=0, description="Days before the present month for which snapshots of login counters are kept."),
+    ] = 62
 
     @property
     def is_embedded(self) -> bool:
@@ -150,6 +154,6 @@ def example() -> str:
     ]
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=False)
-        shown = default if isinstance(default, str) else ""
+        shown = default if isinstance(default, (str, int)) else ""
         lines += ["", f"# {field.description}", f"# {name.upper()}={shown}"]
     return "\n".join(lines) + "\n"

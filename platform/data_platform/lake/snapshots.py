@@ -5,7 +5,7 @@ the lake alone is enough to rebuild every table made of them. What does not belo
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from tempfile import TemporaryFile
@@ -74,6 +74,16 @@ def keep(lake: Store, table: str, copy: Copy) -> Snapshot:
         called = f"the copy of {table}"
         evidence.keep(lake, evidence_id, _chunks(file), num_bytes=num_bytes, called=called)
     return Snapshot(table, evidence_id, num_bytes, read_at)
+
+
+def delete(lake: Store, table: str, days_to_delete: Iterable[date]) -> None:
+    """Removes the snapshots of some days, their evidence first unless another day's is the very same."""
+    going = set(days_to_delete)
+    kept = {found.evidence_id for day in days(lake, table) if day not in going and (found := find(lake, table, day))}
+    for day in sorted(going):
+        if (found := find(lake, table, day)) and found.evidence_id not in kept:
+            lake.delete(evidence.key_of(found.evidence_id))
+        lake.delete(_key(table, day))
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -129,6 +129,14 @@ class Store:
             return False
         return True
 
+    def delete(self, key: str) -> None:
+        """Removes an object; one that is not there is no error."""
+        try:
+            with self._one_sentence("delete", key):
+                obstore.delete(self._objects, key)
+        except NoSuchObject:
+            pass
+
     def _make_durable(self, key: str) -> None:
         """Brings a local object and its folder to the disk: obstore renames without fsync, S3 needs none."""
         if not self._folder:

@@ -36,7 +36,11 @@ def days_behind_deliveries(
 
 def is_behind(own: Publication | None, code_version: str | None, parents: Iterable[Publication]) -> bool:
     """Whether a day, or a whole table, was made by other code, or before one of its inputs was last published."""
-    if own is None or own.code_version != code_version:
+    if own is None:
+        return True
+    if own.is_final:
+        return False
+    if own.code_version != code_version:
         return True
     return any(parent.published_at > own.confirmed_at for parent in parents)
 

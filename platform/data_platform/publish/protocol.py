@@ -15,6 +15,7 @@ from data_platform.contracts.rejects import Rejects
 from data_platform.contracts.tallies import Tallies
 from data_platform.errors import PermanentError, TransientError
 from data_platform.publish.content_hash import content_hash
+from data_platform.publish.retention import refuse_final
 from data_platform.publish.shelves import Shelf, Staged, day_list
 from data_platform.warehouse.connection import Transaction, Warehouse
 
@@ -135,6 +136,7 @@ def publish(
 
     Raises:
         ContractBroken: A row breaks a rule, or belongs to another day; nothing was published.
+        DayIsFinal: What a day is made of was deleted; nothing was published.
         Overtaken: Another run published one of the days since this one began to read; nothing was published.
         WarehouseUnavailable: The warehouse went away; nothing was published.
     """
@@ -147,6 +149,8 @@ def publish(
     drafts = _drafts(shelf, contract, every, rows, rejects, tally)
     with warehouse.transaction() as transaction:
         _lock(transaction, contract, every)
+        if days:
+            refuse_final(transaction, contract, every)
         current = _current(transaction, contract, every)
         new = {d.day: d for d in drafts if d.day not in current or not current[d.day].same_as(d, by)}
         _refuse_to_overtake(contract, [current[day] for day in new if day in current], by)

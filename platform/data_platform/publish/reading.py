@@ -20,7 +20,12 @@ class DayNotPublished(PermanentError):
 
 @dataclass(frozen=True)
 class Publication:
-    """The current version of one day of a table, or of a whole table."""
+    """The current version of one day of a table, or of a whole table.
+
+    Attributes:
+        is_final: What it was made of is deleted, so it is never published again.
+        evidence: Ids of what it was made of.
+    """
 
     day: date | None
     num_rows: int
@@ -31,6 +36,7 @@ class Publication:
     code_version: str
     published_at: datetime
     confirmed_at: datetime
+    is_final: bool
     evidence: frozenset[str]
 
 
@@ -43,11 +49,12 @@ def publications(warehouse: Warehouse, contract: Contract, days: Sequence[date] 
 def _publications(transaction: Transaction, contract: Contract, days: Sequence[date] | None) -> list[Publication]:
     found = transaction.query(
         "SELECT p.day, p.num_rows, p.num_rejected, p.content_hash, p.object_key, p.num_bytes, p.code_version,"
-        " p.published_at, p.confirmed_at,"
+        " p.published_at, p.confirmed_at, f.day IS NOT NULL AS is_final,"
         " coalesce(string_agg(t.evidence_id, ','), '') AS evidence"
         " FROM ops.current_publications p LEFT JOIN ops.tallies t USING (publication_id)"
+        " LEFT JOIN ops.final_days f ON f.table_name = p.table_name AND f.day = p.day"
         " WHERE p.table_name = $1 AND ops.is_among(p.day, $2)"
-        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 1",
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 ORDER BY 1",
         contract.table,
         day_list(days),
     )

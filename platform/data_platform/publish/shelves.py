@@ -73,7 +73,7 @@ class LakeShelf:
 
     def stage(self, contract: Contract, day: date | None, rows: pl.DataFrame, content_hash: str) -> Staged:
         """Writes the object, unless one of that content is there."""
-        key = f"tables/{contract.schema}/{contract.name}/day={day}/{content_hash}.parquet"
+        key = f"{self._folder(contract, day)}/{content_hash}.parquet"
         return Staged(key, frames.write(self.lake, key, rows))
 
     def holds(self, transaction: Transaction, contract: Contract, day: date | None, content_hash: str) -> bool:
@@ -82,6 +82,15 @@ class LakeShelf:
 
     def swap(self, transaction: Transaction, contract: Contract, days: Days, rows: pl.DataFrame) -> None:
         """Nothing to do: readers follow the publication."""
+
+    def remove(self, contract: Contract, day: date) -> None:
+        """Deletes every version of a day; to be called once no reader finds it any more."""
+        for entry in self.lake.list(self._folder(contract, day)):
+            self.lake.delete(entry.key)
+
+    @staticmethod
+    def _folder(contract: Contract, day: date | None) -> str:
+        return f"tables/{contract.schema}/{contract.name}/day={day}"
 
 
 def select(transaction: Transaction, contract: Contract, days: Days | None) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """The sensor that takes each day's snapshot as soon as the day has ended, and the job that it starts."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -50,16 +50,25 @@ def login_counters_sensor(storage: Storage) -> Iterator[dg.RunRequest]:
         yield _request(_DAYS, first, last, hashlib.sha256("".join(content).encode()).hexdigest()[:16])
 
 
-def _days_behind(stack: Stack, published: list[Publication]) -> dict[date, frozenset[str]]:
-    """Days made of other snapshots than those that are there now, with the evidence that they should be made of."""
+def days_and_evidence(published: Iterable[Publication]) -> dict[date, frozenset[str]]:
+    """Every day that can be known from the published snapshots, with the evidence that it is made of."""
     evidence = {version.day: version.evidence for version in published if version.day}
-    made_of = {v.day: v.evidence for v in reading.publications(stack.warehouse, daily_logins.CONTRACT) if v.day}
     days_with_month_before = rules.load().days_with_month_before
-    wanted = {
+    return {
         day: frozenset[str]().union(*(evidence[d] for d in needs(day, evidence, days_with_month_before).days))
         for day in days_to_know(evidence, days_with_month_before)
     }
-    return {day: content for day, content in wanted.items() if made_of.get(day) != content}
+
+
+def _days_behind(stack: Stack, published: list[Publication]) -> dict[date, frozenset[str]]:
+    """Days made of other snapshots than those that are there now, with the evidence that they should be made of."""
+    wanted = days_and_evidence(published)
+    made_of = {v.day: v for v in reading.publications(stack.warehouse, daily_logins.CONTRACT) if v.day}
+    return {
+        day: content
+        for day, content in wanted.items()
+        if day not in made_of or (made_of[day].evidence != content and not made_of[day].is_final)
+    }
 
 
 def _request(key: dg.AssetKey, first: date, last: date, why: str) -> dg.RunRequest:

@@ -126,7 +126,7 @@ def find_work(definitions: dg.Definitions, stack: Stack, scope: Scope) -> dict[d
             of_other_code = {
                 day
                 for day, version in own.items()
-                if day and scope.has_day(day) and version.code_version != graph.get(key).code_version
+                if day and scope.has_day(day) and currency.is_behind(version, graph.get(key).code_version, ())
             }
             waiting = _waiting_days(definitions, stack, key, scope)
             days = frozenset(day for day in {*matching, *of_other_code, *waiting} if day)
