@@ -103,6 +103,21 @@ def test_a_table_is_looked_for_behind_every_leftover() -> None:
     assert declared(below("", "7,8", "9,9", "id,sum", "7,1", "8,2")) == [("table", 15, 3)]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ('b","c', "p,q", "1,2"),
+        ("p,q", 'b","c', "1,2"),
+        ("p,q", "1,2", 'b","c'),
+    ],
+)
+def test_a_line_whose_open_quote_runs_over_a_record_begins_no_table(lines: tuple[str, ...]) -> None:
+    account = below(*lines, "1,2,3", '"', end="")
+    assert declared(account) == []
+    assert account.values[-1] == ["1", "2", "3"]
+    assert [reason for _, reason in account.reasons] == ["wrong_number_of_fields"] * 3 + ["unclosed_quote"]
+
+
 @pytest.mark.parametrize("names", ["id,id", "id,", "id,2023", "id,7/7/2023", "id,10:30", "id,1.5"])
 def test_a_table_begins_with_a_line_that_reads_like_a_header(names: str) -> None:
     assert "table" not in [row[0] for row in declared(below("", names, "7,1.50", "8,2.50"))]

@@ -49,7 +49,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing found in the text, over some of its physical lines; `fields` are raw."""
+    """One thing found in the text, over some of its physical lines; `fields` are raw, none if they lead beyond it."""
 
     kind: str
     first: int
@@ -60,7 +60,8 @@ class Entry:
 
     @property
     def is_leftover(self) -> bool:
-        return self.kind == "reject" and self.why == "wrong_number_of_fields" and self.behind == self.first + 1
+        is_whole_line = self.behind == self.first + 1 and len(self.fields) > 0
+        return self.kind == "reject" and self.why == "wrong_number_of_fields" and is_whole_line
 
 
 def utf8_form(data: bytes, found: Found) -> tuple[bytes, list[int]]:
@@ -212,8 +213,10 @@ class Text:
             return "text_after_quote", end, []
         if outcome == "ended" and len(fields) == self.width:
             return None, to, fields
-        is_sound = any(self.record_of_line(line) for line in self.lines[index + 1 :] if line[0] < to)
-        return "unclosed_quote" if outcome == "unclosed" else "wrong_number_of_fields", end if is_sound else to, fields
+        why = "unclosed_quote" if outcome == "unclosed" else "wrong_number_of_fields"
+        if any(self.record_of_line(line) for line in self.lines[index + 1 :] if line[0] < to):
+            return why, end, []  # the last of the fields is made of other records
+        return why, to, fields
 
     def entry(self, index: int) -> Entry:
         """What starts at a line."""
