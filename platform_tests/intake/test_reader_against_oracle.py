@@ -39,12 +39,20 @@ def test_of_damaged_files(data: bytes, sizes: list[int], block_bytes: int, limit
     note(assert_reads_as_oracle(data, sizes, block_bytes, limit))
 
 
-ABOVE = [b"", b"a,b\n1,2\n3,4\n5,6\n", b"a;b\r1;2\r3;4\r5;6\r", b"a\tb\r\n1\t2\r\n3\t4\r\n5\t6\r\n"]
+PARTED = "a§b\n1§2\n3§4\n5§6\n"
+ABOVE = [
+    b"",
+    b"a,b\n1,2\n3,4\n5,6\n",
+    b"a;b\r1;2\r3;4\r5;6\r",
+    b"a\tb\r\n1\t2\r\n3\t4\r\n5\t6\r\n",
+    PARTED.encode(),
+    PARTED.encode("cp1252"),
+]
 
 
 @given(
     st.sampled_from(ABOVE),
-    st.lists(st.sampled_from(SCRAPS + ODD_SCRAPS), max_size=60).map(b"".join),
+    st.lists(st.sampled_from([*SCRAPS, *ODD_SCRAPS, b"\xa7", b"\xc2\xa7"]), max_size=60).map(b"".join),
     *(SIZES, BLOCKS, LIMITS),
 )
 def test_of_scraps(above: bytes, content: bytes, sizes: list[int], block_bytes: int, limit: int) -> None:

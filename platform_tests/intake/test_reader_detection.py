@@ -7,7 +7,16 @@ from random import Random
 import pytest
 
 from platform_tests.intake.account import account_of, assert_adds_up, checked
-from platform_tests.intake.good_files import DELIMITERS, ENCODINGS, LINE_ENDS, GoodFile, Way, good_file, good_way
+from platform_tests.intake.good_files import (
+    DELIMITERS,
+    ENCODINGS,
+    LINE_ENDS,
+    GoodFile,
+    Way,
+    among_good_rows,
+    good_file,
+    good_way,
+)
 from platform_tests.intake.losses import is_recognised
 
 
@@ -103,6 +112,18 @@ def test_a_delimiter_that_prose_has_too_is_found_where_every_value_is_quoted(del
     account = checked(text.encode())
     assert account.dialect.delimiter == delimiter
     assert account.values == rows[1:]
+
+
+@pytest.mark.parametrize("delimiter", ["§", "¦", "¬"])
+def test_a_delimiter_beyond_ascii_tells_whether_the_file_is_in_cp1252(delimiter: str) -> None:
+    lines = ["Zoë@18@Reno", 'Æsa@19@"\nReno"', "#@20@Ely", '"@21@Ely', "Lee@22@Ely"]
+    text = among_good_rows(*lines).decode().replace(",", "@").replace("Reno@ NV", "Reno, NV").replace("@", delimiter)
+    for encoding in ("utf-8", "cp1252"):
+        account = checked(text.encode(encoding).replace(b"#", b"\x81"))
+        assert (account.dialect.delimiter, account.dialect.encoding) == (delimiter, encoding)
+        assert account.values[5:8] == [["Zoë", "18", "Reno"], ["Æsa", "19", "\nReno"], ["Lee", "22", "Ely"]]
+        assert len(account.values) == 13
+        assert [reason for _, reason in account.reasons] == ["undecodable", "unclosed_quote"]
 
 
 def test_a_column_of_times_is_one_column() -> None:

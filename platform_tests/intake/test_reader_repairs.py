@@ -23,6 +23,11 @@ def test_a_cp1252_byte_is_mended_in_its_own_record_only() -> None:
     assert account.reasons == []
 
 
+def test_a_record_that_needs_cp1252_is_parted_by_the_delimiter_of_its_file() -> None:
+    data = among_good_rows("KID@S CLUB,2,MAIN ST").replace(b",", "§".encode()).replace(b"@", b"\x92")
+    assert checked(data).said.records[5][4:] == (["KID\u2019S CLUB", "2", "MAIN ST"], "decoded_as_cp1252")
+
+
 def test_every_record_of_a_cp1252_file_is_mended_by_itself() -> None:
     account = checked(among_good_rows("Zoë,1,x", "Café,2,é").decode().encode("cp1252"))
     assert [record[4] for record in account.said.records if record[5]] == [["Zoë", "1", "x"], ["Café", "2", "é"]]

@@ -42,6 +42,12 @@ def test_a_space_is_a_value_in_a_file_of_one_column() -> None:
     assert [line for line, kind in account.kinds if kind == "blank"] == [5]
 
 
+def test_a_line_of_white_space_above_a_file_of_one_column_is_its_preamble() -> None:
+    account = checked(b'\t\n\n""\n7\n')
+    assert account.kinds == [(1, "preamble"), (2, "blank")]
+    assert account.values == [[""], ["7"]]
+
+
 def test_the_header_s_very_bytes_again_are_a_repeated_header() -> None:
     assert kinds("name,age,city") == [(7, "repeated_header")]
     assert kinds('"name",age,city') == []

@@ -1,8 +1,8 @@
 """The reader's oracle: plain Python over the whole file, byte by byte. Slow on purpose; remembers nothing.
 
-It is told what the reader found by looking at the start of a file, and says everything below. Where the file is UTF-16
-or UTF-32, it works on the text's UTF-8 form and counts its way back to the file's own bytes. Which text is a number,
-date or time is a definition, not a computation: it takes the reader's own.
+It is told what the reader found by looking at the start of a file, and says everything below. Where the file is all in
+another encoding, it works on the text's UTF-8 form and counts its way back to the file's own bytes. Which text is a
+number, date or time is a definition, not a computation: it takes the reader's own.
 """
 
 from bisect import bisect_left
@@ -67,8 +67,13 @@ class Entry:
 def utf8_form(data: bytes, found: Found) -> tuple[bytes, list[int]]:
     """The text without its byte order mark as UTF-8, and the file offset of each of its bytes and of its end."""
     start = found.bom[1] if found.bom else 0
-    if not found.encoding.startswith(("utf-16", "utf-32")):
+    if found.encoding == "utf-8":
         return data[start:], list(range(start, len(data) + 1))
+    if found.encoding == "cp1252":
+        text = [data[at : at + 1].decode("cp1252", "surrogateescape") for at in range(start, len(data))]
+        characters = [character.encode("utf-8", "surrogatepass") for character in text]
+        places = [at for at, character in enumerate(characters, start) for _ in character]
+        return b"".join(characters), [*places, len(data)]
     size, order = int(found.encoding[4:6]) // 8, "big" if found.encoding.endswith("be") else "little"
     text, places, at = b"", [], start
     while at < len(data):
@@ -192,7 +197,7 @@ class Text:
 
     def decode(self, raw: bytes) -> tuple[str, str | None] | None:
         """Encoding of a record and the repair it took, or nothing where no encoding knows it."""
-        is_bytes = not self.found.encoding.startswith(("utf-16", "utf-32"))
+        is_bytes = self.found.encoding == "utf-8"
         for encoding, repair in (("utf-8", None), ("cp1252", "decoded_as_cp1252"))[: 2 if is_bytes else 1]:
             try:
                 raw.decode(encoding)
@@ -280,7 +285,7 @@ class Text:
 
     def as_text(self, fields: tuple[bytes, ...]) -> list[str]:
         """Fields of a line that may be in no encoding at all."""
-        decoded = self.decode(b"".join(fields))
+        decoded = self.decode(self.mark.join(fields))
         return [value.decode(decoded[0] if decoded else "latin-1") for value in fields]
 
     def reads_like_a_header(self, fields: tuple[bytes, ...]) -> bool:

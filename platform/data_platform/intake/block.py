@@ -321,9 +321,9 @@ def _parse_slowly(data: bytes, grammar: Grammar, names: list[str]) -> pl.DataFra
     at = 0
     while at < len(data):
         found = grammar.any_record(data, at)
-        values = grammar.split(data[at : found[0]].decode()) if found else None
+        values = grammar.split(data[at : found[0]]) if found else None
         if found is None or values is None:
             raise AssertionError(f"a record was proven plain, and cannot be parsed at byte {at} of its block")
-        rows.append(values)
+        rows.append([value.decode() for value in values])
         at = found[1]
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")

@@ -1,7 +1,7 @@
 """Bytes to text: which encoding a file is in, and the strict decoding of single records.
 
-The reader works on UTF-8. A file in UTF-16 or UTF-32 goes through `Transcoded`, which turns it into UTF-8 chunk by
-chunk and can say of any place in the UTF-8 text where it is in the file.
+The reader works on UTF-8. A file that is all in another encoding goes through `Transcoded`, which turns it into UTF-8
+chunk by chunk and can say of any place in the UTF-8 text where it is in the file.
 """
 
 import codecs
@@ -9,6 +9,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,32 +41,58 @@ def detect(head: bytes) -> tuple[str, int]:
     return "utf-8", 0
 
 
-def decode(raw: bytes, *, only_utf8: bool = False) -> tuple[str, str | None, int | None]:
-    """Decode one record: UTF-8, else cp1252, never with a replacement character.
+class RecordCodec(NamedTuple):
+    """How to read one record's bytes.
 
-    State agencies export from Windows: a cp1252 apostrophe (0x92) in an otherwise ASCII file has been seen.
+    Attributes:
+        codec: what decodes each of its fields.
+        repair: what was needed; null for UTF-8.
+        undecodable_at: position of the first byte that no encoding knows, or null; the codec is then latin-1, and
+            serves only to show the fields.
+    """
 
-    Returns:
-        The text, the repair that was needed (null for UTF-8), and null or the position of the first byte that neither
-        encoding knows. In that last case the text is latin-1 and serves only to find the record's fields.
+    codec: str
+    repair: str | None = None
+    undecodable_at: int | None = None
+
+    def decoded(self, fields: Iterable[bytes]) -> list[str]:
+        """The record's fields as text."""
+        return [field.decode(self.codec) for field in fields]
+
+
+def codec_of(raw: bytes, *, only_utf8: bool = False) -> RecordCodec:
+    """How to read one record: as UTF-8, else as cp1252, never with a replacement character.
+
+    State agencies export from Windows: a cp1252 apostrophe (0x92) in an otherwise ASCII file has been seen. A record is
+    cut into fields before they are decoded: a delimiter beyond ASCII is the same bytes in every record.
     """
     try:
-        return raw.decode("utf-8"), None, None
+        raw.decode("utf-8")
     except UnicodeDecodeError as error:
         at = error.start
+    else:
+        return RecordCodec("utf-8")
     if not only_utf8:
         try:
-            return raw.decode("cp1252"), DECODED_AS_CP1252, None
+            raw.decode("cp1252")
         except UnicodeDecodeError as error:
             at = error.start
-    return raw.decode("latin-1"), None, at
+        else:
+            return RecordCodec("cp1252", DECODED_AS_CP1252)
+    return RecordCodec("latin-1", None, at)
+
+
+def as_utf8(raw: bytes, encoding: str) -> bytes:
+    """Whole characters of another encoding in UTF-8; those that are none become what UTF-8 has for surrogates."""
+    errors = "surrogateescape" if encoding == "cp1252" else "surrogatepass"
+    return raw.decode(encoding, errors).encode("utf-8", "surrogatepass")
 
 
 class Transcoded:
-    """A stream of UTF-16 or UTF-32 as UTF-8, byte for byte accountable.
+    """A stream of UTF-16, UTF-32 or cp1252 as UTF-8, byte for byte accountable.
 
-    Half a surrogate pair becomes the three bytes that UTF-8 would have for it, and a byte too many at the end becomes
-    0xFF: neither is UTF-8, so that `decode` refuses the record it is in.
+    Half a surrogate pair becomes the three bytes that UTF-8 would have for it, as does a byte that cp1252 does not
+    know, and a byte too many at the end becomes 0xFF: none is UTF-8, so that `codec_of` refuses the record it is in.
 
     Args:
         chunks: the file's bytes behind its byte order mark.
@@ -77,11 +104,11 @@ class Transcoded:
         self._chunks = chunks
         self._encoding = encoding
         self._is_utf16 = encoding.startswith("utf-16")
-        self._unit = 2 if self._is_utf16 else 4
+        self._unit = {"cp1252": 1, "utf-16": 2, "utf-32": 4}[encoding[:6]]
         # Bytes of the file for each byte of UTF-8: all of a character's are counted at its first byte.
         widths = np.full(256, self._unit, dtype=np.int64)
         widths[0x80:0xC0] = 0
-        widths[0xF0:] = 4
+        widths[0xF0:] = 4  # two units of UTF-16, one of UTF-32; cp1252 has nothing so far out
         widths[_TRUNCATED[0]] = 1
         self._widths = widths
         self._pieces: deque[tuple[int, int, bytes]] = deque()
@@ -104,14 +131,14 @@ class Transcoded:
         yield from self._piece(_TRUNCATED * (len(rest) - whole))
 
     def _text(self, raw: bytes) -> Iterator[bytes]:
-        if not self._is_utf16:  # what is no character at all is taken apart, so that none of it is lost
+        if self._encoding.startswith("utf-32"):  # what is no character is taken apart, so that none of it is lost
             points = np.frombuffer(raw, dtype="<u4" if self._encoding.endswith("le") else ">u4")
             if points.size and points.max() > sys.maxunicode:
                 for number, point in enumerate(points):
                     one = raw[number * self._unit : (number + 1) * self._unit]
                     yield from self._text(one) if point <= sys.maxunicode else self._piece(_TRUNCATED * self._unit)
                 return
-        yield from self._piece(raw.decode(self._encoding, "surrogatepass").encode("utf-8", "surrogatepass"))
+        yield from self._piece(as_utf8(raw, self._encoding))
 
     def _piece(self, text: bytes) -> Iterator[bytes]:
         if text:

@@ -76,9 +76,10 @@ class Grammar:
         self.inside_quotes = _compiled(parts.inside)
         self.outside_quotes = _compiled(parts.outside(eol))
         # A leading delimiter makes every match non-empty, so one pass both splits and proves: see `split`.
-        text = _Patterns(dialect, dialect.delimiter)
-        self._field = re.compile(f"{text.mark}({text.field()})")
-        self._pair = re.compile(rf"\\([{text.quote}{text.mark}\\])" if dialect.backslash else "(?!)")
+        self._field = _compiled(f"{parts.mark}({field})")
+        # Pairs and doubled quotes in one pass from the left, for a pair may end in a quote.
+        self._pair = _compiled(rf"\\([{parts.quote}{parts.mark}\\])")
+        self._pair_in_quotes = _compiled(rf"\\([{parts.quote}{parts.mark}\\])|({parts.quote}){parts.quote}")
 
     def line(self, window: Window, start: int) -> tuple[int, int] | None:
         """End of the content and end of the physical line that starts at `start`; null if its end is not in sight."""
@@ -129,37 +130,35 @@ class Grammar:
         found = self._any_record.match(data, start)
         return (self.content_end(data, start, found.end()), found.end()) if found else None
 
-    def split(self, text: str) -> list[str] | None:
+    def split(self, content: bytes) -> list[bytes] | None:
         """The values of one record's content, or null where its quoting is broken."""
-        raw = self.split_raw(text)
-        if raw is None or not self._has_marks(text):
+        raw = self.split_raw(content)
+        if raw is None or not self._has_marks(content):
             return raw
         return [self.value(field) for field in raw]
 
-    def split_raw(self, text: str) -> list[str] | None:
+    def split_raw(self, content: bytes) -> list[bytes] | None:
         """The fields of one record's content as they are written, or null where its quoting is broken."""
-        delimiter = self.dialect.delimiter
-        if not self._has_marks(text):
-            return text.split(delimiter)
-        raw = self._field.findall(delimiter + text)
+        mark = self.mark
+        if not self._has_marks(content):
+            return content.split(mark)
+        raw = self._field.findall(mark + content)
         # findall steps over what it cannot match: only if nothing was stepped over is the record well formed.
-        if sum(map(len, raw)) + len(raw) * len(delimiter) != len(text) + len(delimiter):
+        if sum(map(len, raw)) + len(raw) * len(mark) != len(content) + len(mark):
             return None
         return raw
 
-    def _has_marks(self, text: str) -> bool:
-        """Whether quotes or escapes may stand in a text."""
-        dialect = self.dialect
-        return (dialect.quote is not None and dialect.quote in text) or (dialect.backslash and "\\" in text)
+    def _has_marks(self, content: bytes) -> bool:
+        """Whether quotes or escapes may stand in a record."""
+        return (self.quote is not None and self.quote in content) or (self.dialect.backslash and b"\\" in content)
 
-    def value(self, field: str) -> str:
+    def value(self, field: bytes) -> bytes:
         """What a field of a record says, without its quotes and escapes."""
-        quote = self.dialect.quote
+        quote = self.quote
         quoted = quote is not None and field[:1] == quote
         if quoted:
             field = field[1:-1]
-        if self.dialect.backslash and "\\" in field:
-            # Pairs and doubled quotes in one pass from the left, for a pair may end in a quote.
-            doubled = rf"|({re.escape(quote)}){re.escape(quote)}" if quoted and quote else ""
-            return re.sub(self._pair.pattern + doubled, lambda pair: pair[1] or pair[2], field)
+        if self.dialect.backslash and b"\\" in field:
+            pair = self._pair_in_quotes if quoted else self._pair
+            return pair.sub(lambda found: found[1] or found[2], field)
         return field.replace(quote * 2, quote) if quoted and quote else field

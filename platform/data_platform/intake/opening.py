@@ -14,7 +14,7 @@ from data_platform.intake.block import Places, RepeatedHeader
 from data_platform.intake.cells import is_data, is_year, reads_like_header
 from data_platform.intake.encoding import Transcoded, detect
 from data_platform.intake.grammar import Grammar
-from data_platform.intake.sniff import Row, rows_of, sniff
+from data_platform.intake.sniff import Row, delimits_in_cp1252, rows_of, sniff
 from data_platform.intake.window import Window
 
 SAMPLE_BYTES = 256 * 2**10
@@ -116,6 +116,8 @@ def read_opening(chunks: Iterable[bytes], max_record_bytes: int) -> Opening:
     head = _head(stream)
     _refuse_binary(head)
     encoding, bom = detect(head)
+    if encoding == "utf-8" and not bom and delimits_in_cp1252(head[:SAMPLE_BYTES], is_whole=len(head) < SAMPLE_BYTES):
+        encoding = "cp1252"
     text: Iterable[bytes] = itertools.chain([head[bom:]], stream)
     transcoded = Transcoded(text, encoding, bom) if encoding != "utf-8" else None
     window = Window(transcoded or text, start=bom)
@@ -168,11 +170,9 @@ def _parts(sample: bytes, table: "_Table", grammar: Grammar, base: int) -> Itera
     line = 1
     for place, row in enumerate(table.rows[: table.records_from]):
         num_lines = max(1, grammar.num_line_ends(sample, row.start, row.end))
-        if place >= table.header_from:
-            kind = "blank" if row.is_blank else "header"
-        else:
-            kind = "blank" if row.is_blank else "preamble"
-        yield Part(kind, line, base + row.start, base + row.end, num_lines)
+        is_blank = grammar.is_blank(sample[row.start : row.content_to])
+        above = "header" if place >= table.header_from else "preamble"
+        yield Part("blank" if is_blank else above, line, base + row.start, base + row.end, num_lines)
         line += num_lines
 
 

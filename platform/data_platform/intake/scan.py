@@ -12,7 +12,7 @@ from data_platform.intake.below import Group, Leftover
 from data_platform.intake.block import Block, Places
 from data_platform.intake.cells import reads_like_header
 from data_platform.intake.damage import Fate, OpenQuote, SoundLine
-from data_platform.intake.encoding import decode
+from data_platform.intake.encoding import RecordCodec, codec_of
 from data_platform.intake.opening import Opening, first_line
 from data_platform.intake.stray import read_with_stray_quotes
 
@@ -141,12 +141,13 @@ class Scan:
 
     def _settle(self, content: bytes, end: int) -> bool:
         """Accept or reject the well-formed record that ends at `end`; false if its quoting is broken."""
-        text, repair, undecodable_at = decode(content, only_utf8=self._only_utf8)
-        values = self._grammar.split(text)
-        if values is None:
+        fields = self._grammar.split(content)
+        if fields is None:
             return False
+        codec = codec_of(content, only_utf8=self._only_utf8)
+        values = codec.decoded(fields)
         if len(values) == self._grammar.width:
-            self._accept_one(content, end, values, repair, undecodable_at)
+            self._accept_one(content, end, values, codec)
             return True
         detail = f"expected {self._grammar.width} fields as in the header, found {len(values)}"
         if self._grammar.num_line_ends(content, 0, len(content)):
@@ -160,20 +161,18 @@ class Scan:
                 self._skip_table(header)
         return True
 
-    def _accept_one(
-        self, content: bytes, end: int, values: list[str], repair: str | None, undecodable_at: int | None
-    ) -> None:
+    def _accept_one(self, content: bytes, end: int, values: list[str], codec: RecordCodec) -> None:
         """Accept a record with the right number of fields, if there is nothing in it that no text has."""
         if b"\0" in content:
             self._reject(end, "nul_byte", f"expected text, found {content.count(0)} NUL bytes")
-        elif undecodable_at is not None:
+        elif codec.undecodable_at is not None:
             known = "a whole character" if self._only_utf8 else "UTF-8 or cp1252"
-            detail = f"expected {known}, found something else at byte {undecodable_at + 1} of the record"
+            detail = f"expected {known}, found something else at byte {codec.undecodable_at + 1} of the record"
             self._reject(end, "undecodable", detail)
         else:
             self._group.close()
             place = self._place
-            self._builder.accept(self._line, place, place + end - self._at, values, repair)
+            self._builder.accept(self._line, place, place + end - self._at, values, codec.repair)
             self._move(end, self._num_lines(end))
 
     def _take_broken_line(self, content: bytes, end: int) -> None:
@@ -197,13 +196,13 @@ class Scan:
             self._reject(end, "unclosed_quote", detail)
 
     def _take_line_with_stray_quotes(self, content: bytes, end: int) -> None:
-        text, repair, undecodable_at = decode(content, only_utf8=self._only_utf8)
-        values = read_with_stray_quotes(text, self._grammar)
-        if values is None:
+        fields = read_with_stray_quotes(content, self._grammar)
+        if fields is None:
             self._reject(end, "text_after_quote", self._after_quote("in this line"))
         else:
-            repairs = ", ".join(filter(None, (repair, STRAY_QUOTE_AS_TEXT)))
-            self._accept_one(content, end, values, repairs, undecodable_at)
+            codec = codec_of(content, only_utf8=self._only_utf8)
+            repairs = ", ".join(filter(None, (codec.repair, STRAY_QUOTE_AS_TEXT)))
+            self._accept_one(content, end, codec.decoded(fields), codec._replace(repair=repairs))
 
     def _take_misjoined_lines(self, first_end: int, end: int) -> None:
         """Reject the record of several lines that is well formed, but has not the right number of fields."""
@@ -265,8 +264,9 @@ class Scan:
             self._move(line[1], self._num_lines(line[1]))
 
     def _is_header(self, content_to: int) -> bool:
-        text, _, _ = decode(bytes(self._window.data[self._at : content_to]), only_utf8=self._only_utf8)
-        return reads_like_header(self._grammar.split(text) or [])
+        content = bytes(self._window.data[self._at : content_to])
+        codec = codec_of(content, only_utf8=self._only_utf8)
+        return reads_like_header(codec.decoded(self._grammar.split(content) or []))
 
     def _after_quote(self, where: str) -> str:
         return f"expected a delimiter or line end after a closing quote, found text {where}"

@@ -3,6 +3,7 @@
 The dialect wins under which the most lines have the same number of fields, and the fields look like values.
 """
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from data_platform.intake.cells import is_data, plausibility
 from data_platform.intake.dialect import Dialect
-from data_platform.intake.encoding import decode
+from data_platform.intake.encoding import as_utf8, codec_of
 from data_platform.intake.grammar import Grammar
 
 _SCORED_ROWS = 300
@@ -64,11 +65,26 @@ def rows_of(sample: bytes, grammar: Grammar, *, is_whole: bool, max_rows: int) -
 def _row_at(sample: bytes, at: int, grammar: Grammar) -> Row:
     found = grammar.any_record(sample, at)
     if found is not None:
-        raw = grammar.split_raw(decode(sample[at : found[0]])[0])
+        content = sample[at : found[0]]
+        raw = grammar.split_raw(content)
         if raw is not None:
-            return Row(at, *found, tuple(raw), tuple(map(grammar.value, raw)))
+            codec = codec_of(content)
+            return Row(at, *found, tuple(codec.decoded(raw)), tuple(codec.decoded(map(grammar.value, raw))))
     line_end = grammar.line_end.search(sample, at)
     return Row(at, *(line_end.span() if line_end else (len(sample), len(sample))))
+
+
+def delimits_in_cp1252(sample: bytes, *, is_whole: bool) -> bool:
+    """Whether the delimiter of a sample without a sign of its encoding is beyond ASCII, and written in cp1252.
+
+    Then the file is in cp1252. With any other delimiter, each record may be in its own encoding.
+    """
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        in_cp1252 = sniff(as_utf8(sample, "cp1252"), "cp1252", is_whole=is_whole).delimiter
+        return not in_cp1252.isascii() and sniff(sample, "utf-8", is_whole=is_whole).delimiter.isascii()
+    return False
 
 
 def sniff(sample: bytes, encoding: str, *, is_whole: bool) -> Dialect:
@@ -79,7 +95,7 @@ def sniff(sample: bytes, encoding: str, *, is_whole: bool) -> Dialect:
         encoding: what the dialect is to say of the encoding.
         is_whole: whether the file ends with the sample.
     """
-    text = decode(sample)[0]
+    text = sample.decode(errors="replace")
     ends = (False, True) if re.search("\r(?!\n)", text) else (False,)
     best, best_score = Dialect(encoding, lone_cr=ends[-1] and "\n" not in text), _SINGLE_COLUMN_SCORE
     for lone_cr in ends:

@@ -9,7 +9,7 @@ _MAX_TOKENS = 4096
 _MAX_JOINED = 64
 
 
-def read_with_stray_quotes(text: str, grammar: Grammar) -> list[str] | None:
+def read_with_stray_quotes(content: bytes, grammar: Grammar) -> list[bytes] | None:
     """The fields of a line where quotes stand that should not, or null unless there is exactly one reading.
 
     The line is cut at every delimiter. A field is one such piece, or several neighbours if a quote stands before the
@@ -18,23 +18,22 @@ def read_with_stray_quotes(text: str, grammar: Grammar) -> list[str] | None:
     and none closes may be the rest of a field whose other end was damaged: there may be one at most, and no quote in an
     unquoted piece behind it.
     """
-    dialect, width = grammar.dialect, grammar.width
-    quote = dialect.quote
-    if quote is None or dialect.backslash:
+    quote = grammar.quote
+    if quote is None or grammar.dialect.backslash:
         return None
-    pieces = text.split(dialect.delimiter)
-    num_joins = len(pieces) - width
+    pieces = content.split(grammar.mark)
+    num_joins = len(pieces) - grammar.width
     if len(pieces) > _MAX_TOKENS or not 0 <= num_joins <= _MAX_JOINED:
         return None
     starts = _only_cut(pieces, num_joins, quote)
     if starts is None:
         return None
-    fields = [dialect.delimiter.join(pieces[start:stop]) for start, stop in pairwise([*starts, len(pieces)])]
+    fields = [grammar.mark.join(pieces[start:stop]) for start, stop in pairwise([*starts, len(pieces)])]
     return [field[1:-1].replace(quote * 2, quote) if _is_quoted(field, quote) else field for field in fields]
 
 
-def _is_quoted(field: str, quote: str) -> bool:
-    return len(field) > 1 and field[0] == quote == field[-1]
+def _is_quoted(field: bytes, quote: bytes) -> bool:
+    return len(field) > 1 and field[:1] == quote == field[-1:]
 
 
 class _Ways(NamedTuple):
@@ -44,7 +43,7 @@ class _Ways(NamedTuple):
     starts: tuple[int, ...]
 
 
-def _only_cut(pieces: list[str], num_joins: int, quote: str) -> tuple[int, ...] | None:
+def _only_cut(pieces: list[bytes], num_joins: int, quote: bytes) -> tuple[int, ...] | None:
     """Where the fields start, if `num_joins` joins of pieces can be made in one way only.
 
     The ways to make fields of the first pieces are kept by the number of joins, and by whether one of the fields was
