@@ -80,12 +80,21 @@ def read(warehouse: Warehouse, lake: Store, contract: Contract, days: Sequence[d
     """
     with warehouse.transaction() as transaction:
         found = _publications(transaction, contract, days)
-        if absent := sorted(set(days or ()) - {publication.day for publication in found if publication.day}):
-            raise DayNotPublished(_missing(contract, absent))
+        prove_published(contract, days, found)
         if contract.kept_in == "warehouse":
             return select(transaction, contract, days).lazy()
     keys = [publication.object_key for publication in found if publication.object_key and publication.num_rows]
     return frames.scan(lake, keys) if keys else contract.empty().lazy()
+
+
+def prove_published(contract: Contract, days: Sequence[date] | None, found: Sequence[Publication]) -> None:
+    """Raises unless each of some days is among the publications that were found.
+
+    Raises:
+        DayNotPublished: The sentence names the first that is not, and how to fill it.
+    """
+    if absent := sorted(set(days or ()) - {publication.day for publication in found if publication.day}):
+        raise DayNotPublished(_missing(contract, absent))
 
 
 def count(warehouse: Warehouse, contract: Contract) -> dict[date | None, int]:

@@ -1,6 +1,6 @@
 """Does what is stored agree with the books? The same facts for asset checks and for the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,8 +10,11 @@ from data_platform.contracts.contract import Contract
 from data_platform.lake.store import Store
 from data_platform.publish import reading
 from data_platform.publish.content_hash import content_hash
+from data_platform.publish.reading import Publication
 from data_platform.publish.shelves import day_list
 from data_platform.warehouse.connection import Warehouse
+
+_ROWS_AT_HAND = 200_000
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,32 @@ def verify(warehouse: Warehouse, lake: Store, contract: Contract, days: Sequence
     Raises:
         DayNotPublished: A day asked for has never been published.
     """
-    rows = reading.read(warehouse, lake, contract, days).collect()
+    versions = reading.publications(warehouse, contract, days)
+    reading.prove_published(contract, days, versions)
     accounts = _accounts(warehouse, contract, days)
     findings: list[Finding] = []
-    for version in reading.publications(warehouse, contract, days):
-        stored = rows.filter(pl.col(contract.day) == version.day) if contract.day else rows
-        _, failure = contract.rows.filter(stored)
-        num_in, num_lost = accounts.get(version.day, (0, version.num_rejected))
-        is_as_published = stored.height == version.num_rows and content_hash(stored) == version.content_hash
-        findings.append(Finding(version.day, failure.counts(), stored.height, is_as_published, num_in, num_lost))
+    for portion in _portions(versions):
+        read = [version.day for version in portion if version.day] if contract.day else days
+        rows = reading.read(warehouse, lake, contract, read).collect()
+        for version in portion:
+            stored = rows.filter(pl.col(contract.day) == version.day) if contract.day else rows
+            _, failure = contract.rows.filter(stored)
+            num_in, num_lost = accounts.get(version.day, (0, version.num_rejected))
+            is_as_published = stored.height == version.num_rows and content_hash(stored) == version.content_hash
+            findings.append(Finding(version.day, failure.counts(), stored.height, is_as_published, num_in, num_lost))
     return findings
+
+
+def _portions(versions: Iterable[Publication]) -> Iterator[list[Publication]]:
+    """Days that are read together: many small ones, and each large one alone."""
+    portion: list[Publication] = []
+    for version in versions:
+        if portion and sum(other.num_rows for other in portion) + version.num_rows > _ROWS_AT_HAND:
+            yield portion
+            portion = []
+        portion.append(version)
+    if portion:
+        yield portion
 
 
 def _accounts(

@@ -1,6 +1,6 @@
 """Assets of the logins product."""
 
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 import dagster as dg
@@ -23,6 +23,8 @@ from data_platform.logins.daily import Sources, Taken
 from data_platform.logins.daily import logins as logins_of
 from data_platform.publish import reading
 
+# A day is there some minutes after it ended: a day and a half without a new one is a midnight that nobody read.
+_FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 _SNAPSHOTS_AT_HAND = 3  # a day needs at most those, and the next day two of them again
 
 
@@ -30,6 +32,7 @@ _SNAPSHOTS_AT_HAND = 3  # a day needs at most those, and the next day two of the
     partitions_def=daily,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY_TRANSIENT,
+    freshness_policy=_FRESH,
     deps=[monthly_login_aggregates],
     **describe(snapshot_contract.CONTRACT, group="logins", owner="team:analytics", made_by=[logins]),
 )
@@ -61,6 +64,7 @@ def login_history(storage: Storage) -> Outcome:
     partitions_def=daily,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY_TRANSIENT,
+    freshness_policy=_FRESH,
     ins={"monthly_snapshots": dg.AssetIn(metadata=EVERY_PUBLISHED_DAY)},
     **describe(daily_contract.CONTRACT, group="logins", owner="team:analytics", made_by=[logins]),
 )

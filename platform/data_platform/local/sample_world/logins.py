@@ -73,7 +73,7 @@ def logins(zone: str) -> tuple[Login, ...]:
                 for _ in range(rng.choices((0, 1, 2, 3, 6), weights=(5, 4, 3, 2, 1))[0]):
                     at = midnight(day, zone) + timedelta(seconds=rng.randrange(5 * 3600, 24 * 3600 - 60))
                     found.append(Login(user_id, kind, device, at))
-                if rng.random() < 0.05:  # noqa: PLR2004
+                if rng.random() < 0.02:  # noqa: PLR2004
                     found.append(
                         Login(user_id, kind, device, midnight(day, zone) + timedelta(seconds=rng.randrange(400)))
                     )
