@@ -70,19 +70,32 @@ class Sources:
         """The time from the snapshot of one day to that of another; `others` are the month's before the first."""
         before, after = self.counters(earlier, month), self.counters(later, month)
         new = after.rows.join(before.rows, on=KEY, how="anti").select(KEY).collect() if others else None
-        seen: list[pl.DataFrame] = []
-        if new is not None and new.height:
-            for day in sorted(others):
-                rows = self.counters(day, month).rows.join(new.lazy(), on=KEY, how="semi")
-                seen.append(rows.select(*KEY, counter="num_logins").collect())
-        earliest = pl.concat(seen).unique(KEY, keep="last", maintain_order=True) if seen else None
         return Stretch(
             before,
             after,
-            earliest.lazy() if earliest is not None and earliest.height else None,
+            self._seen_earlier(new, others, month) if new is not None and new.height else None,
             self.rules.tolerance,
             began_anew=later in self.rules.resets,
+            month_begins_at=start_of(month, self.zone),
+            ends_at=start_of(later + DAY, self.zone) if month_of(later) == month else None,
         )
+
+    def _seen_earlier(self, keys: pl.DataFrame, others: Sequence[date], month: date) -> pl.LazyFrame | None:
+        """Those of the keys that an earlier snapshot had, with what their days until then were counted to."""
+        found: list[pl.DataFrame] = []
+        for number, day in enumerate(others):
+            rows = self.counters(day, month).rows.join(keys.lazy(), on=KEY, how="semi")
+            seen = rows.select(*KEY, counter="num_logins").collect()
+            if seen.height:
+                # What came after that day's midnight was left for the next day, which then had no row.
+                before = others[number - 1] if number else None
+                last = self.stretch(before, day, others[: max(number - 1, 0)], month)
+                rest = last.rest(start_of(day + DAY, self.zone))
+                counted = pl.col("counter") - pl.col("rest_estimate").fill_null(0)
+                seen = seen.lazy().join(rest, on=KEY, how="left").select(*KEY, counter=counted).collect()
+            found.append(seen)
+        newest = pl.concat(found).unique(KEY, keep="last", maintain_order=True)
+        return newest.lazy() if newest.height else None
 
 
 def logins(day: date, sources: Sources) -> Outcome:

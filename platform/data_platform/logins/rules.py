@@ -37,8 +37,8 @@ def load(file: Path = FILE) -> Rules:
     """
     try:
         return Rules.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise RulesError(f"{file.name} is no YAML: {' '.join(str(error).split())}.") from None
     except ValidationError as error:
         faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
         raise RulesError(f"{file.name} cannot be used; correct {'; '.join(faults)}.") from None
+    except (yaml.YAMLError, ValueError) as error:  # the second for a day that is in no calendar
+        raise RulesError(f"{file.name} is no YAML that can be read: {' '.join(str(error).split())}.") from None

@@ -58,16 +58,20 @@ class Stretch:
         before: The earlier counters.
         after: The later counters.
         seen_earlier: Columns of `KEY` and `counter`: rows of `after` that `before` lacks although an earlier snapshot
-            of the month had them, with their last counter there.
+            of the month had them, with what their days until then were counted to.
         tolerance: The most that a counter may fall as a late correction.
         began_anew: Whether the counters are known to have been reset meanwhile.
+        month_begins_at: When the month of the counters began.
+        ends_at: The midnight that `after` is the snapshot of; None where it is of another month.
     """
 
     before: Counters
     after: Counters
     seen_earlier: pl.LazyFrame | None
     tolerance: int
-    began_anew: bool = False
+    began_anew: bool
+    month_begins_at: datetime
+    ends_at: datetime | None
 
     def logins(self) -> pl.LazyFrame:
         """What happened to each counter of `after`.
@@ -89,7 +93,7 @@ class Stretch:
         rows = rows.with_columns(rise=pl.col("counter") - pl.col("counter_before")).with_columns(kind=self._kind())
         kind, rise = pl.col("kind"), pl.col("rise")
         return rows.with_columns(
-            low=pl.when(kind.is_in(["steady", "clock", "row_returned"])).then(rise.clip(0)).otherwise(0),
+            low=pl.when(kind.is_in(["steady", "clock"])).then(rise.clip(0)).otherwise(0),
             high=pl.when(kind.is_in(["steady", "clock"]))
             .then(rise.clip(0))
             .when(kind == "correction")
@@ -109,7 +113,7 @@ class Stretch:
         was_used = last.ne_missing(pl.col("login_before")) & (last.is_null() | (last > since))
         is_odd = last.is_null() | (last > self.after.read_at) | (last < since)
         return (
-            pl.when(pl.lit(self.began_anew) & (pl.col("counter_before") > 0))
+            pl.when(pl.lit(self.began_anew))
             .then(pl.lit("reset"))
             .when(pl.col("found_earlier").is_not_null())
             .then(pl.lit("row_returned"))
@@ -145,6 +149,9 @@ class Stretch:
             fractional=True
         )
         by_time = (most * share.fill_nan(0)).round().cast(pl.Int64, strict=False)
+        if guess is not None and self.ends_at and midnight < self.ends_at < self.after.read_at:
+            # Not more than until the midnight of `after`, which no guess is made of.
+            guess = pl.min_horizontal(guess, self.until(self.ends_at, ends_a_snapshots_day=True).estimate)
         estimate = (by_time if guess is None else guess).clip(0, most)
         undated = WHOLE.estimate if ends_a_snapshots_day else pl.lit(0)
         return Bounds(
@@ -161,7 +168,10 @@ class Stretch:
             any.
         """
         rest = between(self.until(midnight, ends_a_snapshots_day=True), WHOLE)
-        is_quiet = (pl.col("last_login_at") < midnight) & (pl.col("kind") != "clock")
+        kind, last = pl.col("kind"), pl.col("last_login_at")
+        # Who counts logins, but has none in this month by its own clock, has a clock that cannot be trusted.
+        is_time = (kind == "steady") | (pl.col("counter") == 0) | (last >= self.month_begins_at)
+        is_quiet = (last < midnight) & (kind != "clock") & is_time
         found = self.logins().filter(~is_quiet.fill_null(value=False))
         return found.select(
             *KEY, rest_low=rest.low, rest_high=rest.high, rest_estimate=rest.estimate, rest_kind="kind"
