@@ -71,6 +71,16 @@ def test_a_wrong_clock_does_not_date_a_row_that_was_unreadable_the_day_before(st
     assert example.known(10, user=2) == (0, 0, 5, "bounded", "row_was_rejected")
 
 
+@pytest.mark.parametrize("stamp", ABSURD)
+@pytest.mark.parametrize("left", [0, 2])
+def test_a_wrong_clock_does_not_date_the_logins_around_a_reset(left: int, stamp: str | None) -> None:
+    """A login at 00:03, a reset at 00:05, read at 00:07: what the tenth has lost nobody can say."""
+    example = Example().read(8, (1, 50, stamp)).read(9, (1, left, stamp), late=SEVEN_MINUTES).read(10, (1, left, stamp))
+    example.resets[date(2026, 6, 9)] = "restored from a backup"
+    assert example.known(9) == (left, 0, None, "bounded", "reset")
+    assert example.known(10) == (0, 0, None, "bounded", "reset")
+
+
 def test_the_older_jobs_days_estimate_a_day_without_the_snapshot_before_it() -> None:
     """Twelve minus the three and four of the days before; its own 99 are not subtracted."""
     example = Example().read(10, (1, 12, "10T10:00")).had(8, 1, 3).had(9, 1, 4).had(10, 1, 99)

@@ -143,10 +143,8 @@ class App:
         if first(day + DAY) != month:
             return (0, 0, 0), None
         span = self.span(month, day, key)
-        # Who counts logins, but none in this month, has a clock that cannot be trusted.
-        is_time = span.last is not None and (
-            span.kind == "steady" or span.counter == 0 or span.last >= self.midnight(month)
-        )
+        # Who counted logins, but none in this month, has a clock that cannot be trusted.
+        is_time = span.last is not None and (span.kind == "steady" or span.last >= self.midnight(month))
         if is_time and span.last is not None and span.last < midnight and span.kind != "clock":
             return (0, 0, 0), None
         rest = minus(span.known, span.until(midnight, is_booked=True))

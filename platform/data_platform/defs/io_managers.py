@@ -30,7 +30,6 @@ FAILED_DAYS = "failed_days"
 """Metadata of a failure: how many days could not be made; all others of the run are published."""
 
 _PREVIEW_ROWS, _PREVIEW_COLUMNS = 5, 8
-_NAMED_FAILURES = 3
 _ROWS_AT_HAND = 200_000
 
 Metadata = dict[str, Any]
@@ -89,13 +88,13 @@ class PublishingIOManager(dg.IOManager):
     ) -> None:
         """Makes and publishes day after day; those that cannot be made are named once the others are there."""
         done: dict[date, Metadata] = {}
-        failed: dict[date, str] = {}
+        failed: dict[date, PermanentError] = {}
         at_hand: dict[date, Outcome] = {}
         for day in days:
             try:
                 at_hand[day] = made.of_day(day)
             except PermanentError as error:
-                failed[day] = str(error)
+                failed[day] = error
             is_full = sum(outcome.rows.height for outcome in at_hand.values()) >= _ROWS_AT_HAND
             if at_hand and (is_full or day == days[-1]):
                 # A transaction costs the same for a day as for many, so small days share one.
@@ -119,7 +118,7 @@ class PublishingIOManager(dg.IOManager):
         outcomes: Mapping[date, Outcome],
         by: protocol.Provenance,
         done: dict[date, Metadata],
-        failed: dict[date, str],
+        failed: dict[date, PermanentError],
     ) -> None:
         try:
             for day, metadata in self._publish(context, stack, together(outcomes.values()), [*outcomes], by):
@@ -127,7 +126,7 @@ class PublishingIOManager(dg.IOManager):
                     done[day] = metadata | outcomes[day].facts
         except PermanentError as error:
             if len(outcomes) == 1:
-                failed |= dict.fromkeys(outcomes, str(error))
+                failed |= dict.fromkeys(outcomes, error)
                 return
             for day, outcome in outcomes.items():
                 self._publish_together(context, stack, {day: outcome}, by, done, failed)
@@ -212,15 +211,15 @@ def _tell(context: dg.OutputContext, day: date | None, metadata: Metadata) -> No
         context.step_context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=day.isoformat())
 
 
-def _named(failed: dict[date, str], num_days: int) -> str:
-    sentences = list(dict.fromkeys(failed.values()))
-    told = " ".join(sentences[:_NAMED_FAILURES])
+def _named(failed: dict[date, PermanentError], num_days: int) -> str:
+    # Of many days that fail for the same reason, the first one's sentence is enough.
+    first_of_kind = {type(error): str(error) for error in reversed(failed.values())}
+    told = " ".join(reversed(first_of_kind.values()))
     if num_days == 1:
         return told
     days = ", ".join(f"{first}" if first == last else f"{first}..{last}" for first, last in stretches(failed))
-    more = f" And {len(sentences) - _NAMED_FAILURES} more." if len(sentences) > _NAMED_FAILURES else ""
     others = "the others are published" if len(failed) < num_days else "none was published"
-    return f"{len(failed)} of {num_days} days could not be made, {others}: {days}. {told}{more}"
+    return f"{len(failed)} of {num_days} days could not be made, {others}: {days}. {told}"
 
 
 def _days(keys: Iterable[str]) -> Sequence[date]:

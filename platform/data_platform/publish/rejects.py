@@ -28,11 +28,13 @@ WITH delivered AS (
     SELECT DISTINCT ON (evidence_id) * FROM delivered ORDER BY evidence_id, day
 ), found AS (
     SELECT split_part(r.table_name, '.', 2) AS asset, coalesce(r.day, f.day) AS day, r.day AS partition_day,
-           regexp_replace(coalesce(d.landing_key, f.landing_key), '^.*/', '') AS file_name, r.evidence_id, r.record_no,
-           r.line, r.byte_from, r.byte_to, r.num_records, r.reason, r.detail, r.rule_version, r.table_name
+           coalesce(regexp_replace(coalesce(d.landing_key, f.landing_key), '^.*/', ''), e.kind) AS file_name,
+           r.evidence_id, r.record_no, r.line, r.byte_from, r.byte_to, r.num_records, r.reason, r.detail,
+           r.rule_version, r.table_name
     FROM ops.rejects r
     LEFT JOIN delivered d ON d.evidence_id = r.evidence_id AND d.day = r.day
     LEFT JOIN first_delivered f ON f.evidence_id = r.evidence_id
+    LEFT JOIN ops.evidence e ON e.evidence_id = r.evidence_id
 )
 """
 _WITHIN = """
