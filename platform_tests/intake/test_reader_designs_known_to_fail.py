@@ -97,6 +97,14 @@ def test_a_quote_that_is_open_over_many_lines_takes_linear_work() -> None:
     assert_linear(lambda number: JOINED + b"x,y,z\n" * number, 2_000)
 
 
+DOUBTFUL = [b'4,5,"x\n4,5,"\nbelow"\n', b'4,5,"x\n7,8,9\n4,5,"\nbelow"\n', b'4,5,"x\n"\n' + b"y,1,2,3\n" * 5]
+
+
+@pytest.mark.parametrize("lines", DOUBTFUL)
+def test_quotes_that_may_close_or_open_take_linear_work(lines: bytes) -> None:
+    assert_linear(lambda number: HEAD + lines * number + b'y",1,2\n', 500)
+
+
 def test_lines_that_could_be_cut_in_many_ways_take_linear_work() -> None:
     line = b'"a"b,' + b'"c",' * 60 + b"d\n"
     assert_linear(lambda number: HEAD + line * number, 10)

@@ -99,6 +99,7 @@ class Text:
         above = self.physical_lines(0, bisect_left(self.places, found.body))
         self.num_lines_above = len(above)
         self.lines = self.physical_lines(bisect_left(self.places, found.body), len(self.data))
+        self.doubtful_at_top = self.doubtful_to(above[-1]) if above else None
         header = found.header and self.data[slice(*(bisect_left(self.places, place) for place in found.header))]
         header_lines = Text.physical_lines_of(header, lone_cr=found.lone_cr) if header else []
         self.header = header[: header_lines[0][1]] if header and len(header_lines) == 1 and self.width > 1 else None
@@ -216,12 +217,47 @@ class Text:
             return "unclosed_quote", end, []  # only a quote leads past the first line's end
         if outcome == "text_after_quote":
             return "text_after_quote", end, []
-        if outcome == "ended" and len(fields) == self.width:
+        is_right = outcome == "ended" and len(fields) == self.width
+        others = [line for line in self.lines[index + 1 :] if line[0] < to]
+        doubtful_to = self.doubtful_to(others[-1]) if others and outcome == "ended" else None
+        if is_right and doubtful_to is None:
             return None, to, fields
-        why = "unclosed_quote" if outcome == "unclosed" else "wrong_number_of_fields"
-        if any(self.record_of_line(line) for line in self.lines[index + 1 :] if line[0] < to):
+        why = "unclosed_quote" if outcome == "unclosed" or is_right else "wrong_number_of_fields"
+        if any(self.record_of_line(line) for line in others):
             return why, end, []  # the last of the fields is made of other records
-        return why, to, fields
+        return why, doubtful_to or to, fields
+
+    def doubtful_to(self, last_line: Line) -> int | None:
+        """Where the record ends that the last line of other ones may begin with the quote that closes these."""
+        outcome, to, fields = self.parse(self.data, last_line[0])
+        if outcome != "ended" or len(fields) != self.width or to - last_line[0] > self.limit:
+            return None
+        for line in self.lines:
+            if last_line[2] <= line[0] < to:
+                if self.has_quote_as_text(self.data[line[0] : line[1]]):
+                    return to
+                if self.record_of_line(line):
+                    return None
+        return None
+
+    def has_quote_as_text(self, content: bytes) -> bool:
+        """Whether an unquoted field of a line has a quote, before its quoting breaks."""
+        at, in_order = 0, True
+        while self.quote and in_order:
+            start = at
+            if content[at : at + 1] == self.quote:
+                _, at, in_order = self.parse_quoted(content, at + 1)
+            else:
+                _, at = self.parse_bare(content, at, of_one_line=True)
+                if self.quote in content[start:at]:
+                    return True
+            in_order = in_order and self.delimits(content, at)
+            at += len(self.mark)
+        return False
+
+    def is_first(self, index: int) -> bool:
+        """Whether nothing but blank lines is above a line."""
+        return all(self.is_blank(self.data[line[0] : line[1]]) for line in self.lines[:index])
 
     def entry(self, index: int) -> Entry:
         """What starts at a line."""
@@ -230,6 +266,9 @@ class Text:
         if end - start <= self.limit:
             if self.is_blank(content):
                 return Entry("blank", index, index + 1)
+            if self.doubtful_at_top and self.is_first(index):
+                behind = sum(line[0] < self.doubtful_at_top for line in self.lines)
+                return Entry("reject", index, behind, why="unclosed_quote")
             if self.header is not None and content == self.header:
                 return Entry("repeated_header", index, index + 1)
         why, to, fields = self.judge(index)

@@ -246,6 +246,8 @@ class Block:
                 wrong.append(self.line_ends[self._odd_line_ends != odd] - 1)
         records = np.searchsorted(ends, np.concatenate(wrong), side="right")
         plain[records[records < len(ends)]] = False
+        if self._has_quotes:
+            plain[self._before_doubt(odd, ends, plain)] = False
         return _Cut(ends, np.append(np.flatnonzero(~plain), len(ends)))
 
     @cached_property
@@ -270,6 +272,13 @@ class Block:
             found[:-2] |= (self._bytes[1:-1] == _CR) & (self._bytes[2:] == _LF)
         found[self._marks[self._marks > 0] - 1] = True
         return found
+
+    def _before_doubt(self, odd: int, ends: Places, plain: Flags) -> Places:
+        """The records before one that is not plain, or before the block's end, with a closing quote that may open."""
+        closing = self._quotes[1 - odd :: 2]
+        records = np.searchsorted(ends, closing[self._may_open[closing]], side="right")
+        records = records[records < len(ends)]
+        return records[~np.append(plain[1:], False)[records]]
 
     def _misplaced_quotes(self, odd: int) -> Places:
         """Quotes that neither open a field at its start, nor close one at its end, nor are doubled inside one."""

@@ -1,7 +1,7 @@
-"""How far damage reaches: where an open quote leads, and which line stands on its own again.
+"""How far damage reaches: where an open quote leads, which line stands on its own again, which quote is in doubt.
 
-Both questions look ahead, and naively every damaged line would look ahead over the same bytes: 100,000 lines would cost
-10,000,000,000 steps. Both answers are therefore remembered, and the look-ahead resumes where it stopped:
+The first two questions look ahead, and naively every damaged line would look ahead over the same bytes: 100,000 lines
+would cost 10,000,000,000 steps. Both answers are therefore remembered, and the look-ahead resumes where it stopped:
 
 - A line boundary inside a quote has only one future, whichever quote was opened. And as a line end outside quotes ends
   a record, the way from an open quote to the end of its record is inside quotes at *every* line boundary it passes. So
@@ -13,7 +13,7 @@ import re
 from enum import Enum, auto
 
 from data_platform.intake.grammar import Grammar
-from data_platform.intake.window import Window
+from data_platform.intake.window import Span, Window
 
 
 class Fate(Enum):
@@ -153,3 +153,34 @@ class SoundLine:
                 return base + at
             at = line[1]
         return None
+
+
+def doubtful_to(window: Window, grammar: Grammar, last_line: Span, limit: int) -> int | None:
+    """Offset behind all that is in doubt if the quote that closes on a line may as well open a field; else null.
+
+    It may, if a record of the right number of fields begins at that line and ends below it, and the lines below are not
+    in order without it: one with a quote in an unquoted field comes before any that is a record by itself.
+
+    No look-ahead is remembered here: such a record ends at the latest where the next quote runs over a line end, so
+    hardly a byte is looked at twice.
+
+    Args:
+        window: the bytes; is filled as needed.
+        grammar: the patterns of the file.
+        last_line: file offsets of the last line of what is of several lines.
+        limit: a longer record is none.
+    """
+    start, end = last_line[0] - window.base, last_line[1] - window.base
+    if not grammar.opening.fullmatch(window.data, start, grammar.content_end(window.data, start, end)):
+        return None
+    window.fill(start + limit + grammar.lookahead)
+    to = grammar.record_end(window.data, start)
+    if to is None or to - start > limit:
+        return None
+    while end < to and (line := grammar.line(window, end)):
+        if grammar.has_quote_as_text(bytes(window.data[end : line[0]])):
+            return window.base + to
+        if grammar.is_sound_line(window.data, end, line[0]):
+            return None
+        end = line[1]
+    return None

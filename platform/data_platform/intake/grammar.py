@@ -102,6 +102,14 @@ class Grammar:
             return end - 1
         return end
 
+    def last_line(self, data: bytes | bytearray, start: int, end: int) -> int:
+        """Where the last physical line of `start:end` begins."""
+        content_to = self.content_end(data, start, end)
+        found = data.rfind(b"\n", start, content_to) + 1
+        if self.dialect.lone_cr:
+            found = max(found, data.rfind(b"\r", start, content_to) + 1)
+        return max(start, found)
+
     def num_line_ends(self, data: bytes | bytearray, start: int, end: int) -> int:
         """Number of physical line ends in `start:end`."""
         feeds = data.count(b"\n", start, end)
@@ -116,6 +124,15 @@ class Grammar:
     def is_sound_line(self, data: bytes | bytearray, start: int, end: int) -> bool:
         """Whether the content `start:end` of one line parses by itself to exactly `width` fields."""
         return end > start and self._line_record.fullmatch(data, start, end) is not None
+
+    def has_quote_as_text(self, content: bytes) -> bool:
+        """Whether a line, as far as it parses by itself, has a quote in an unquoted field."""
+        quote, at = self.quote, 0
+        while quote and (found := self._field.match(self.mark + content, at)):
+            if quote in found[1] and not found[1].startswith(quote):
+                return True
+            at = found.end()
+        return False
 
     def record_end(self, data: bytearray, start: int) -> int | None:
         """End of the record that starts at `start`, if it parses to exactly `width` fields; looks at no more of them.

@@ -15,7 +15,7 @@ from data_platform.intake.cells import is_data, is_year, reads_like_header
 from data_platform.intake.encoding import Transcoded, detect
 from data_platform.intake.grammar import Grammar
 from data_platform.intake.sniff import Row, delimits_in_cp1252, rows_of, sniff
-from data_platform.intake.window import Window
+from data_platform.intake.window import Span, Window
 
 SAMPLE_BYTES = 256 * 2**10
 _SAMPLE_ROWS = 1_000
@@ -94,6 +94,8 @@ class Opening:
         grammar: the patterns of its dialect and width.
         names: the column names, or null.
         parts: all there is above the first record, without the byte order mark.
+        start: where in the text the first record may begin.
+        last_line: span in the text of the last physical line above that is not blank, which the window still holds.
         repeated: the header, where it is one line that can be known again; else null.
     """
 
@@ -103,6 +105,8 @@ class Opening:
     grammar: Grammar
     names: tuple[str, ...] | None
     parts: tuple[Part, ...]
+    start: int
+    last_line: Span | None
     repeated: RepeatedHeader | None
 
 
@@ -138,8 +142,10 @@ def read_opening(chunks: Iterable[bytes], max_record_bytes: int) -> Opening:
     repeated = None
     if len(header) == 1 and table.width > 1 and parts[-1].num_lines == 1:
         repeated = RepeatedHeader(sample[header[0].start : header[0].content_to], header[0].fields[0])
-    window.drop(rows[table.records_from - 1].end if table.records_from else 0)
-    return Opening(window, transcoded, bom, grammar, table.names, parts, repeated)
+    start = parts[-1].byte_to if parts else window.base
+    last_line = _last_line(window, grammar, parts)
+    window.drop((last_line[0] if last_line else start) - window.base)
+    return Opening(window, transcoded, bom, grammar, table.names, parts, start, last_line, repeated)
 
 
 def _head(stream: Iterator[bytes]) -> bytes:
@@ -174,6 +180,14 @@ def _parts(sample: bytes, table: "_Table", grammar: Grammar, base: int) -> Itera
         above = "header" if place >= table.header_from else "preamble"
         yield Part("blank" if is_blank else above, line, base + row.start, base + row.end, num_lines)
         line += num_lines
+
+
+def _last_line(window: Window, grammar: Grammar, parts: Sequence[Part]) -> Span | None:
+    part = next((part for part in reversed(parts) if part.kind != "blank"), None)
+    if part is None:
+        return None
+    base = window.base
+    return base + grammar.last_line(window.data, part.byte_from - base, part.byte_to - base), part.byte_to
 
 
 class _Table:

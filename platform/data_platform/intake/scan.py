@@ -11,13 +11,15 @@ from data_platform.intake.batches import BatchBuilder
 from data_platform.intake.below import Group, Leftover
 from data_platform.intake.block import Block, Places
 from data_platform.intake.cells import reads_like_header
-from data_platform.intake.damage import Fate, OpenQuote, SoundLine
+from data_platform.intake.damage import Fate, OpenQuote, SoundLine, doubtful_to
 from data_platform.intake.encoding import RecordCodec, codec_of
 from data_platform.intake.opening import Opening, first_line
 from data_platform.intake.stray import read_with_stray_quotes
+from data_platform.intake.window import Span
 
 STRAY_QUOTE_AS_TEXT = "stray_quote_as_text"
 _RESUMING_LINES = 3
+_DOUBT = "expected a closing quote, found one that may as well open a field of the record below"
 # Where a block is not all plain, its text is taken in pieces of this part of it: most of them still are.
 _FINE = 16
 
@@ -41,12 +43,13 @@ class Scan:
         self._block_bytes = block_bytes
         self._builder = builder
         self._line = first_line(opening.parts)
-        self._at = 0
+        self._at = opening.start - opening.window.base
         self._group = Group(builder, opening.grammar.width, opening.names or ())
         self._open_quote = OpenQuote(self._window, opening.grammar)
         self._sound_line = SoundLine(self._window, opening.grammar)
         self._ends_with_line_end = True
         self._fine_to = 0
+        self._doubtful_to = self._doubt(opening.last_line) if opening.last_line else None
 
     @property
     def _place(self) -> int:
@@ -63,13 +66,16 @@ class Scan:
         if self._at == len(window.data):
             self._group.end(ends_with_line_end=self._ends_with_line_end)
             return False
+        if self._doubtful_to is not None:
+            self._take_one()
+            return True
         fine_bytes = max(1, self._block_bytes // _FINE)
         is_fine = self._place < self._fine_to
         end = self._block_end(fine_bytes if is_fine else self._block_bytes)
         data = bytes(memoryview(window.data)[self._at : end])
         block = Block(data, self._grammar, self._limit, self._repeated)
         parsed = block.parse_if_plain(self._builder.field_names)
-        if parsed is not None:
+        if parsed is not None and self._doubt_above(end) is None:
             self._accept(data, 0, parsed.ends, self._line + parsed.lines, parsed.fields)
         elif len(data) > fine_bytes and not is_fine:
             self._fine_to = window.base + end
@@ -123,17 +129,36 @@ class Scan:
         if grammar.is_blank(content):
             self._group.blank(Leftover(self._line, self._place, window.base + line[1]))
             self._move(line[1], 1)
+        elif self._doubtful_to is not None:
+            self._reject(self._doubtful_to - window.base, "unclosed_quote", _DOUBT)
+            self._doubtful_to = None
         elif self._repeated is not None and content == self._repeated.content:
             self._group.close()
             self._builder.declare("repeated_header", self._line, self._place, window.base + line[1])
             self._move(line[1], 1)
-        elif not self._settle(content, line[1]) and not self._take_lines():
+        elif not self._settle(content, line[1]) and not self._take_lines(line[1]):
             self._take_broken_line(content, line[1])
 
-    def _take_lines(self) -> bool:
+    def _take_lines(self, first_end: int) -> bool:
         """Take the record of several lines that starts here, if it has the right number of fields."""
         end = self._grammar.record_end(self._window.data, self._at)
-        return end is not None and end - self._at <= self._limit and self._settle_to(end)
+        if end is None or end - self._at > self._limit:
+            return False
+        doubtful_to = self._doubt_above(end)
+        if doubtful_to is None:
+            return self._settle_to(end)
+        base = self._window.base
+        has_sound_line = self._sound_line.between(base + first_end, base + end)
+        self._reject(first_end if has_sound_line else doubtful_to - base, "unclosed_quote", _DOUBT)
+        return True
+
+    def _doubt_above(self, end: int) -> int | None:
+        """How far it is doubtful where a quote closes on the line that ends at `end`, or null."""
+        base = self._window.base
+        return self._doubt((base + self._grammar.last_line(self._window.data, self._at, end), base + end))
+
+    def _doubt(self, last_line: Span) -> int | None:
+        return doubtful_to(self._window, self._grammar, last_line, self._limit)
 
     def _settle_to(self, end: int) -> bool:
         data = self._window.data
@@ -207,10 +232,12 @@ class Scan:
     def _take_misjoined_lines(self, first_end: int, end: int) -> None:
         """Reject the record of several lines that is well formed, but has not the right number of fields."""
         base = self._window.base
+        width = self._grammar.width
+        detail = f"expected {width} fields as in the header, found another number up to where the quotes close"
         if self._sound_line.between(base + first_end, base + end):
-            width = self._grammar.width
-            detail = f"expected {width} fields as in the header, found another number up to where the quotes close"
             self._reject(first_end, "wrong_number_of_fields", detail)
+        elif (doubtful_to := self._doubt_above(end)) is not None:
+            self._reject(doubtful_to - base, "wrong_number_of_fields", detail)
         elif not self._settle_to(end):
             raise AssertionError(f"the record at byte {self._place} is well formed, so it must split into fields")
 

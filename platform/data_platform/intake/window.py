@@ -6,6 +6,8 @@ Positions inside `data` move when bytes are dropped; `base` is the offset of `da
 
 from collections.abc import Iterable
 
+Span = tuple[int, int]
+
 
 class Window:
     """The part of the stream that is in memory.
