@@ -10,8 +10,10 @@ import psutil
 
 from data_platform import local
 from data_platform.errors import PermanentError
+from data_platform.local import sample_world
+from data_platform.publish import arrivals
 from data_platform.settings import Settings
-from data_platform.stack import dagster_database
+from data_platform.stack import Stack, dagster_database
 
 _STATEMENT_MS, _RECYCLE_SECONDS = 60_000, 3_600
 _PID, _STARTED = "data_platform/pid", "data_platform/process_started"
@@ -34,6 +36,13 @@ def prepare(settings: Settings) -> Path:
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_POSTGRES_URL"] = dagster_database(settings).get_secret_value()
     return home
+
+
+def settle_sample_world(stack: Stack) -> None:
+    """Puts the sample world into a stack that is all embedded and in which nothing has arrived."""
+    anything_arrived = arrivals.anything_arrived(stack.warehouse)
+    app_url = stack.app.url if stack.app else None
+    sample_world.settle(stack.settings, stack.lake, stack.landing, app_url, anything_arrived=anything_arrived)
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:

@@ -17,8 +17,6 @@ from data_platform.definitions import defs as load_definitions
 from data_platform.defs.operations.replay import Outcome, derive
 from data_platform.defs.partitions import daily
 from data_platform.errors import PermanentError
-from data_platform.local import sample_world
-from data_platform.publish import arrivals
 from data_platform.stack import Stack, open_stack
 
 
@@ -38,9 +36,7 @@ def run(assets: Sequence[str], days: tuple[date, date] | None) -> int:
     with console.status("Starting Postgres, opening the lake ..."):
         home.prepare(settings)
         stack = open_stack(settings)
-        anything_arrived = arrivals.anything_arrived(stack.warehouse)
-        app_url = stack.app.url if stack.app else None
-        sample_world.settle(settings, stack.lake, stack.landing, app_url, anything_arrived=anything_arrived)
+        home.settle_sample_world(stack)
         definitions = load_definitions()
     quiet_logs()
     with dg.DagsterInstance.get() as instance:

@@ -53,7 +53,7 @@ def up(port: int) -> int:
         _refuse_taken_port(port)
         print("Starting Postgres, webserver, daemon and code server ...", flush=True)
         home.prepare(settings)
-        open_stack(settings)
+        home.settle_sample_world(open_stack(settings))
         with dg.DagsterInstance.get() as instance:
             home.fail_orphans(instance, of_the_ui=True)
         with _dagster(settings, port) as process:

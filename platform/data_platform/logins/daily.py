@@ -121,9 +121,9 @@ def logins(day: date, sources: Sources) -> Outcome:
         .join(history, on=KEY, how="left", maintain_order="left")
         .join(_rest(sources, need), on=KEY, how="left", maintain_order="left")
     )
-    number = _number(sources, need, stretch, has_history=has_history)
-    correction = pl.col("rise") - WHOLE.estimate if need.books_the_rest else pl.lit(0, dtype=pl.Int64)
     end = _end(sources, need, stretch, has_history=has_history)
+    number = _number(sources, need, stretch, end, has_history=has_history)
+    correction = pl.col("rise") - WHOLE.estimate if need.books_the_rest else pl.lit(0, dtype=pl.Int64)
     rows = (
         found.with_columns(
             day=pl.lit(day),
@@ -150,8 +150,8 @@ def logins(day: date, sources: Sources) -> Outcome:
     )
 
 
-def _number(sources: Sources, need: Needs, stretch: Stretch, *, has_history: bool) -> Bounds:
-    end = _end(sources, need, stretch, has_history=has_history)
+def _number(sources: Sources, need: Needs, stretch: Stretch, end: Bounds, *, has_history: bool) -> Bounds:
+    """The logins of the day, given those from the earlier snapshot to its end."""
     if need.begins_with_a_snapshot:
         low, high, estimate = (pl.col(f"rest_{name}") for name in ("low", "high", "estimate"))
         has_rest = pl.col("rest_kind").is_not_null()
@@ -168,6 +168,7 @@ def _number(sources: Sources, need: Needs, stretch: Stretch, *, has_history: boo
 
 
 def _end(sources: Sources, need: Needs, stretch: Stretch, *, has_history: bool) -> Bounds:
+    """The logins from the earlier snapshot to the day's end."""
     is_guessed = has_history and not need.ends_with_a_snapshot
     guess = pl.col("history_until").fill_null(0) - pl.col("counter_before") if is_guessed else None
     return stretch.until(start_of(need.day + DAY, sources.zone), ends_a_snapshots_day=need.books_the_rest, guess=guess)

@@ -169,8 +169,8 @@ class Stretch:
         """
         rest = between(self.until(midnight, ends_a_snapshots_day=True), WHOLE)
         kind, last = pl.col("kind"), pl.col("last_login_at")
-        # Who counts logins, but has none in this month by its own clock, has a clock that cannot be trusted.
-        is_time = (kind == "steady") | (pl.col("counter") == 0) | (last >= self.month_begins_at)
+        # A last login before the month says nothing of one that counted in it.
+        is_time = (kind == "steady") | (last >= self.month_begins_at)
         is_quiet = (last < midnight) & (kind != "clock") & is_time
         found = self.logins().filter(~is_quiet.fill_null(value=False))
         return found.select(
