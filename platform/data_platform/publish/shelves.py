@@ -18,8 +18,8 @@ from data_platform.warehouse.connection import Transaction
 
 Days = Sequence[date | None]
 
-# Not by `ops.is_among`: the index on the day, which every large table has, is only used for a plain comparison.
-_OF_DAYS = " WHERE %I = ANY (string_to_array($1, ',')::date[])"
+# The index on the day, which every large table has, is only used for a comparison whose outcome the planner can guess.
+_OF_DAYS = " WHERE %I BETWEEN $2 AND $3 AND %I = ANY (string_to_array($1, ',')::date[])"
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class WarehouseShelf:
         """Deletes the days' rows (all of them for a table published whole) and copies the new ones in."""
         statement = transaction.quoted("DELETE FROM %I.%I", contract.schema, contract.name)
         if contract.day:
-            where = transaction.quoted(_OF_DAYS, contract.day)
-            transaction.run(statement + where, day_list(days))
+            where = transaction.quoted(_OF_DAYS, contract.day, contract.day)
+            transaction.run(statement + where, *day_range(days))
         else:
             transaction.run(statement)
         transaction.copy_in(contract.schema, contract.name, rows)
@@ -103,8 +103,14 @@ def select(transaction: Transaction, contract: Contract, days: Days | None) -> p
     statement = transaction.quoted(f"SELECT {columns} FROM %I.%I", *names)
     if days is None or contract.day is None:
         return transaction.query(statement)
-    where = transaction.quoted(_OF_DAYS, contract.day)
-    return transaction.query(statement + where, day_list(days))
+    where = transaction.quoted(_OF_DAYS, contract.day, contract.day)
+    return transaction.query(statement + where, *day_range(days))
+
+
+def day_range(days: Days) -> tuple[str, date, date]:
+    """Days as three parameters: as one list, and the first and the last of them."""
+    known = [day for day in days if day] or [date.min]
+    return day_list(days), min(known), max(known)
 
 
 def day_list(days: Days | None) -> str:

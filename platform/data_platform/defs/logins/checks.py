@@ -17,7 +17,7 @@ from data_platform.logins import rules
 from data_platform.logins.days import DAY, month_of, start_of
 from data_platform.logins.snapshots import COUNTERS
 from data_platform.publish import reading
-from data_platform.publish.shelves import day_list
+from data_platform.publish.shelves import day_range
 from data_platform.stack import Stack
 
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -95,7 +95,7 @@ def _counters(stack: Stack, snapshot_days: Sequence[date]) -> dict[tuple[date, d
 def _sureness(stack: Stack, days: Sequence[date]) -> list[dict[str, Any]]:
     query = (settings.sql_folder() / "checks" / "sureness.sql").read_text(encoding="utf-8")
     with stack.warehouse.transaction() as transaction:
-        return transaction.query(query, day_list(days)).to_dicts()
+        return transaction.query(query, *day_range(days)).to_dicts()
 
 
 monthly_snapshots_day_checks = [
