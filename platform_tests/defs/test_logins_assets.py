@@ -257,6 +257,16 @@ def test_the_sensor_asks_for_the_day_that_ended_and_then_for_what_follows(logins
     assert (name, date.fromisoformat(first).day, last) == ("daily_logins", 1, due)
 
 
+def test_while_a_run_goes_on_nothing_but_the_due_snapshot_is_asked_for(logins: Platform) -> None:
+    due = str(ended_day(datetime.now(UTC), "UTC"))
+    put(logins.lake, SEP[4])
+    job = logins.definitions.resolve_job_def("update_logins")
+    run = logins.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert asked(logins) == [("monthly_snapshots", due, due)]
+    logins.instance.report_run_failed(run)
+    assert ("monthly_snapshots", "2026-09-04", "2026-09-04") in asked(logins)
+
+
 def test_a_late_snapshot_asks_again_for_just_the_days_that_it_decides(logins: Platform) -> None:
     put(logins.lake, SEP[4], SEP[7])
     for day in (SEP[4], SEP[7]):

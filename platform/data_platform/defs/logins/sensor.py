@@ -26,9 +26,19 @@ update_logins = dg.define_asset_job(
     description="Takes the snapshot of a day that has ended, and brings daily logins up to date.",
 )
 
+_GOING_ON = dg.RunsFilter(
+    job_name=update_logins.name,
+    statuses=[
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+    ],
+)
+
 
 @dg.sensor(job=update_logins, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
-def login_counters_sensor(storage: Storage) -> Iterator[dg.RunRequest]:
+def login_counters_sensor(context: dg.SensorEvaluationContext, storage: Storage) -> Iterator[dg.RunRequest]:
     """Asks for the snapshot of the day that ended last, until it is there, and for the days that a snapshot decides.
 
     It looks at the clock instead of a schedule's, so that the zone is a setting, and a midnight that fell into a
@@ -42,6 +52,8 @@ def login_counters_sensor(storage: Storage) -> Iterator[dg.RunRequest]:
     if stack.app and due not in taken:
         tries = (now - start_of(due + DAY, zone)).total_seconds() // (_TRY_AGAIN_MINUTES * 60)
         yield _request(_SNAPSHOTS, due, due, f"due:{tries:.0f}")
+    if context.instance.get_runs(_GOING_ON, limit=1):
+        return  # what it publishes decides what is left
     for first, last in stretches(set(taken) - {version.day for version in published}):
         yield _request(_SNAPSHOTS, first, last, "unread")
     behind = _days_behind(stack, published)
