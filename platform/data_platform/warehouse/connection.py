@@ -1,9 +1,11 @@
 """One transaction on the warehouse: plain SQL and binary COPY of frames over the same connection."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from threading import Lock
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -93,17 +95,75 @@ class Warehouse:
             WarehouseRefused: Reached, but it said no.
         """
         try:
-            connection = adbc.connect(self.url.get_secret_value())
+            connection = _IDLE.take(self.url) or _begun(adbc.connect(self.url.get_secret_value()))
         except adbc_driver_manager.Error as error:
             raise _explain(error, self.address) from None
+        done = False
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SET TIME ZONE 'UTC'")
                 yield Transaction(cursor)
             connection.commit()
+            done = True
         except adbc_driver_manager.Error as error:
             raise _explain(error, self.address) from None
         finally:
-            with suppress(adbc_driver_manager.Error):
-                connection.rollback()
-            connection.close()
+            if done:
+                _IDLE.keep(self.url, connection)
+            else:
+                _close(connection)
+
+
+class _Idle:
+    """Connections between two transactions: opening one costs fifty times more than a small query.
+
+    Few are kept, and none across a fork. One that was cut while it lay idle is noticed at its next use.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._kept: list[tuple[str, adbc.Connection]] = []
+        self._process = os.getpid()
+
+    def take(self, url: SecretStr) -> adbc.Connection | None:
+        """One in which a transaction has just begun, or none."""
+        while connection := self._pop(url.get_secret_value()):
+            try:
+                return _begun(connection)
+            except adbc_driver_manager.Error:
+                _close(connection)
+        return None
+
+    def keep(self, url: SecretStr, connection: adbc.Connection) -> None:
+        """Keeps one for later; of too many the oldest is closed."""
+        with self._lock:
+            self._kept.append((url.get_secret_value(), connection))
+            surplus = [old for _, old in self._kept[: -self._most]]
+            del self._kept[: -self._most]
+        for old in surplus:
+            _close(old)
+
+    def _pop(self, url: str) -> adbc.Connection | None:
+        with self._lock:
+            if self._process != os.getpid():  # they belong to the parent, which still speaks on them
+                self._kept, self._process = [], os.getpid()
+            for place in reversed(range(len(self._kept))):
+                if self._kept[place][0] == url:
+                    return self._kept.pop(place)[1]
+        return None
+
+
+_IDLE = _Idle(most=4)
+
+
+def _begun(connection: adbc.Connection) -> adbc.Connection:
+    with connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'UTC'")
+    return connection
+
+
+def _close(connection: adbc.Connection) -> None:
+    with suppress(adbc_driver_manager.Error):
+        connection.rollback()
+    with suppress(adbc_driver_manager.Error):
+        connection.close()
