@@ -4,20 +4,28 @@ What does not belong here: where bytes come from (`lake/`), what a column means 
 """
 
 from data_platform.intake.batches import PROVENANCE, REJECTS, STRUCTURE, Batch, field_names
+from data_platform.intake.containers import PLACE, NamedBatch, UnknownLayout, further_tables, read_named
 from data_platform.intake.dialect import Dialect
 from data_platform.intake.opening import Header, NotDelimitedText
 from data_platform.intake.reader import Reading, Structure, read
+from data_platform.intake.spool import Spool
 
 __all__ = [
+    "PLACE",
     "PROVENANCE",
     "REJECTS",
     "STRUCTURE",
     "Batch",
     "Dialect",
     "Header",
+    "NamedBatch",
     "NotDelimitedText",
     "Reading",
+    "Spool",
     "Structure",
+    "UnknownLayout",
     "field_names",
+    "further_tables",
     "read",
+    "read_named",
 ]

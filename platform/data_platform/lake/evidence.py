@@ -70,17 +70,13 @@ def read(lake: Store, evidence_id: str) -> Iterator[bytes]:
     return _proven(lake.read(key), evidence_id, damaged)
 
 
-def read_span(lake: Store, evidence_id: str, byte_from: int, byte_to: int) -> Iterator[bytes]:
-    """The bytes of a piece of evidence from one place to another, in chunks, proven like the whole.
+def span(chunks: Iterable[bytes], byte_from: int, byte_to: int) -> Iterator[bytes]:
+    """The bytes of a content from one place to another, in chunks.
 
     All of it is read, whatever the span: a part alone would prove nothing.
-
-    Raises:
-        EvidenceDamaged: It is not what arrived; raised after the last chunk.
-        NoSuchObject: There is none.
     """
     start = 0
-    for chunk in read(lake, evidence_id):
+    for chunk in chunks:
         part = chunk[max(byte_from - start, 0) : max(byte_to - start, 0)]
         start += len(chunk)
         if part:

@@ -1,13 +1,12 @@
 """Files of leads into records: which source a file is from, its records as text, and what could not be read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Protocol
 
 import polars as pl
 
 from data_platform import intake
+from data_platform.contracts.delivered_file import DeliveredFile
 from data_platform.contracts.outcome import Outcome
 from data_platform.contracts.raw_leads import RawLeads
 from data_platform.contracts.rejects import Rejects
@@ -15,20 +14,6 @@ from data_platform.contracts.tallies import Tallies
 from data_platform.leads import conform, threshold
 from data_platform.leads.sources import Source
 from data_platform.leads.threshold import DeliveryHeld
-
-
-class DeliveredFile(Protocol):
-    """A file as it was delivered: evidence, the day, its name and its bytes."""
-
-    @property
-    def evidence_id(self) -> str: ...  # noqa: D102
-    @property
-    def day(self) -> date: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def num_bytes(self) -> int: ...  # noqa: D102
-    def chunks(self) -> Iterator[bytes]: ...  # noqa: D102
 
 
 def read(files: Iterable[DeliveredFile], sources: Sequence[Source]) -> Outcome:
@@ -127,7 +112,7 @@ def _read_file(file: DeliveredFile, sources: Sequence[Source]) -> Outcome:
         return _held(file, "unknown_layout", _why_unknown(names, reading.width, source), num_records)
     batches = list(reading)
     records = pl.concat([_with_values(batch.records) for batch in batches])
-    rejects = pl.concat(frame for batch in batches for frame in (batch.rejects, _further_tables(batch.structure)))
+    rejects = pl.concat(frame for batch in batches for frame in (batch.rejects, intake.further_tables(batch.structure)))
     if not records.height + rejects.height:
         return _held(file, "no_records", "has a header and no records; ask the sender whether that is meant.", 0)
     place = {"day": pl.lit(file.day), "evidence_id": pl.lit(file.evidence_id)}
@@ -155,20 +140,6 @@ def _with_values(records: pl.DataFrame) -> pl.DataFrame:
     """Records with their fields in one list, as sources have any number of them."""
     fields = records.columns[len(intake.PROVENANCE) :]
     return records.select(*intake.PROVENANCE, values=pl.concat_list(fields))
-
-
-def _further_tables(structure: pl.DataFrame) -> pl.DataFrame:
-    """A reject for each further table below the records: nobody has said what it holds."""
-    detail = "expected records or the end of the file, found a further table; load it as a file of its own"
-    return structure.filter(pl.col("kind") == "table").select(
-        pl.lit(None, pl.Int64).alias("record_no"),
-        "line",
-        "byte_from",
-        "byte_to",
-        pl.col("num_lines").alias("num_records"),
-        pl.lit("further_table").alias("reason"),
-        pl.lit(detail).alias("detail"),
-    )
 
 
 def _named(file: DeliveredFile, detail: pl.Expr) -> pl.Expr:

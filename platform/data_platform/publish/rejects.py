@@ -12,6 +12,7 @@ import polars as pl
 
 from data_platform import contracts
 from data_platform.errors import PermanentError
+from data_platform.intake.gzipped import readable
 from data_platform.lake import evidence
 from data_platform.lake.store import Store
 from data_platform.warehouse.connection import Value, Warehouse
@@ -106,11 +107,14 @@ class Reject:
     def span(self, lake: Store) -> Iterator[bytes]:
         """Its bytes out of the evidence, in chunks; proven to be what arrived once the last one is read.
 
+        Where a file came in gzip, the span of a reject that has a line is of the content.
+
         Raises:
             EvidenceDamaged: The evidence is not what arrived.
             NoSuchObject: The evidence is gone.
         """
-        return evidence.read_span(lake, self.evidence_id, self.byte_from, self.byte_to)
+        chunks = evidence.read(lake, self.evidence_id)
+        return evidence.span(chunks if self.line is None else readable(chunks), self.byte_from, self.byte_to)
 
 
 @dataclass(frozen=True)
