@@ -24,6 +24,7 @@ from data_platform.defs.checks import checks_of
 from data_platform.defs.leads.assets import lead_assets, lead_files
 from data_platform.defs.leads.landing import lead_arrivals
 from data_platform.defs.operations import replay as replaying
+from data_platform.defs.operations.asked import days_asked
 from data_platform.defs.operations.failures import a_day_cannot_be_made, failures
 from data_platform.defs.operations.replay_job import EVERYTHING, QUIET
 from data_platform.defs.partitions import range_tags
@@ -167,8 +168,10 @@ class Platform:
     def replay(self, definitions: dg.Definitions) -> list[str]:
         work = replaying.find_work(definitions, self.stack, Scope())
         report = replaying.replay(
-            definitions, self.stack, Scope(), work, lambda key, days: self.execute(definitions, days, key)
-        )
+            definitions, self.stack, Scope(), work,
+            lambda key, days: self.execute(definitions, days, key),
+            lambda key: days_asked(definitions, self.instance, key),
+        )  # fmt: skip
         return list(report.failures)
 
     def deliver_all_and_run(self, definitions: dg.Definitions, arrived: Sequence[tuple[str, bytes]]) -> list[str]:

@@ -1,7 +1,6 @@
 """What the main job has to do: which days and tables no longer agree with what they are made of."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -10,8 +9,8 @@ import dagster as dg
 from data_platform import contracts
 from data_platform.contracts.contract import Contract
 from data_platform.defs.describe import LANDING_FOLDER, TABLE_NAME
+from data_platform.defs.operations.asked import days_asked
 from data_platform.defs.operations.replay import Days
-from data_platform.defs.partitions import days_of_tags
 from data_platform.publish import reading
 from data_platform.publish.currency import days_not_stored, is_behind
 from data_platform.publish.reading import Publication
@@ -50,12 +49,14 @@ def tasks(
         node = graph.get(key)
         if TABLE_NAME not in node.metadata:
             continue
-        books = _Books(stack, node.metadata, [graph.get(parent).metadata for parent in node.parent_keys])
+        # Which days a parent of other days touches, its product's sensor knows.
+        parents = [graph.get(parent).metadata for parent in node.parent_keys - node.partition_mappings.keys()]
+        books = _Books(stack, node.metadata, parents)
         if not node.is_partitioned:
             if books.whole_is_behind(node.code_version):
                 yield Task(key, None, timedelta(days=1))
             continue
-        asked = _asked(definitions, instance, key)
+        asked = days_asked(definitions, instance, key)
         days = books.days_behind(node.code_version) | asked
         if within:
             days = {day for day in books.days | asked if within[0] <= day <= within[1]}
@@ -97,26 +98,3 @@ class _Books:
 
 def _contract(metadata: Mapping[str, object]) -> Contract:
     return contracts.of_table(str(metadata[TABLE_NAME]))
-
-
-def _asked(definitions: dg.Definitions, instance: dg.DagsterInstance, key: dg.AssetKey) -> set[date]:
-    """The days of an asset that sensors ask for now."""
-    found: set[date] = set()
-    for sensor in definitions.sensors or ():
-        resolved = definitions.resolve_sensor_def(sensor.name)
-        with dg.build_sensor_context(
-            instance=instance,
-            definitions=definitions,
-            sensor_name=resolved.name,
-            resources=dict(definitions.resources or {}),
-        ) as context:
-            requests = resolved.evaluate_tick(context).run_requests or ()
-        for request in requests:
-            if key in (request.asset_selection or _selected(definitions, resolved)):
-                tags = {"dagster/partition": request.partition_key} if request.partition_key else request.tags
-                found.update(days_of_tags(tags))
-    return found
-
-
-def _selected(definitions: dg.Definitions, sensor: dg.SensorDefinition) -> AbstractSet[dg.AssetKey]:
-    return definitions.resolve_job_def(sensor.job.name).asset_layer.selected_asset_keys

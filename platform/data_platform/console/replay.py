@@ -12,6 +12,7 @@ from data_platform.console.execution import Execution, quiet_logs, say_failures
 from data_platform.console.terminal import shown
 from data_platform.definitions import defs as load_definitions
 from data_platform.defs.operations import replay as replaying
+from data_platform.defs.operations.asked import days_asked
 from data_platform.publish.rejects import Scope
 from data_platform.stack import open_stack
 
@@ -42,8 +43,10 @@ def replay(scope: Scope, *, dry_run: bool) -> int:
         home.fail_orphans(instance)
         execution = Execution(console, definitions, instance)
         report = replaying.replay(
-            definitions, stack, scope, work, lambda key, stretch: execution.execute(stretch, [key])
-        )
+            definitions, stack, scope, work,
+            lambda key, stretch: execution.execute(stretch, [key]),
+            lambda key: days_asked(definitions, instance, key),
+        )  # fmt: skip
     for line in replaying.sentences(report):
         console.print(Text(shown(line)), soft_wrap=True)
     if say_failures(console, report.failures):

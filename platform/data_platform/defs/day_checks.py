@@ -20,7 +20,7 @@ class DayFinding:
 
     day: date
     passed: bool
-    facts: Mapping[str, float] = field(default_factory=dict[str, float])
+    facts: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
 
 
 Look = Callable[[Stack, Sequence[date]], list[DayFinding]]

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from data_platform.leads.delivery import FIRST_DAY
+from data_platform.contracts.days import FIRST_DAY
 
 _FIRST, _LAST = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 

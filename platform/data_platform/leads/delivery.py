@@ -3,8 +3,7 @@
 import re
 from datetime import date
 
-FIRST_DAY = date(2020, 1, 1)
-"""The first day that anything can be delivered on; `partitions.py` starts there too."""
+from data_platform.contracts.days import FIRST_DAY
 
 _MONTH_DAY_YEAR = re.compile(r"(?<!\d)(\d{2})-(\d{2})-(\d{4})(?!\d)")
 

@@ -1,13 +1,13 @@
 """The sensor that takes each day's snapshot as soon as the day has ended, and the job that it starts."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 
 import dagster as dg
 
 from data_platform.contracts import daily_logins, monthly_snapshots
-from data_platform.defs.partitions import range_tags, stretches
+from data_platform.defs.asking import for_days, for_stretch, is_going_on
+from data_platform.defs.partitions import stretches
 from data_platform.defs.resources import Storage
 from data_platform.lake import snapshots
 from data_platform.logins import rules
@@ -26,16 +26,6 @@ update_logins = dg.define_asset_job(
     description="Takes the snapshot of a day that has ended, and brings daily logins up to date.",
 )
 
-_GOING_ON = dg.RunsFilter(
-    job_name=update_logins.name,
-    statuses=[
-        dg.DagsterRunStatus.QUEUED,
-        dg.DagsterRunStatus.NOT_STARTED,
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-    ],
-)
-
 
 @dg.sensor(job=update_logins, minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
 def login_counters_sensor(context: dg.SensorEvaluationContext, storage: Storage) -> Iterator[dg.RunRequest]:
@@ -51,15 +41,12 @@ def login_counters_sensor(context: dg.SensorEvaluationContext, storage: Storage)
     published = reading.publications(stack.warehouse, monthly_snapshots.CONTRACT)
     if stack.app and due not in taken:
         tries = (now - start_of(due + DAY, zone)).total_seconds() // (_TRY_AGAIN_MINUTES * 60)
-        yield _request(_SNAPSHOTS, due, due, f"due:{tries:.0f}")
-    if context.instance.get_runs(_GOING_ON, limit=1):
-        return  # what it publishes decides what is left
+        yield for_stretch(_SNAPSHOTS, due, due, f"due:{tries:.0f}")
+    if is_going_on(context, update_logins.name):
+        return
     for first, last in stretches(set(taken) - {version.day for version in published}):
-        yield _request(_SNAPSHOTS, first, last, "unread")
-    behind = _days_behind(stack, published)
-    for first, last in stretches(behind):
-        content = sorted(evidence for day in behind if first <= day <= last for evidence in behind[day])
-        yield _request(_DAYS, first, last, hashlib.sha256("".join(content).encode()).hexdigest()[:16])
+        yield for_stretch(_SNAPSHOTS, first, last, "unread")
+    yield from for_days(_DAYS, _days_behind(stack, published))
 
 
 def days_and_evidence(published: Iterable[Publication]) -> dict[date, frozenset[str]]:
@@ -81,9 +68,3 @@ def _days_behind(stack: Stack, published: list[Publication]) -> dict[date, froze
         for day, content in wanted.items()
         if day not in made_of or (made_of[day].evidence != content and not made_of[day].is_final)
     }
-
-
-def _request(key: dg.AssetKey, first: date, last: date, why: str) -> dg.RunRequest:
-    # The key names the cause, so that what failed is not tried for ever, and what changed is tried anew.
-    run_key = f"{key.to_user_string()}:{first}:{last}:{why}"
-    return dg.RunRequest(run_key=run_key, asset_selection=[key], tags=range_tags((first, last)))

@@ -35,6 +35,9 @@ class Outcome:
 Execute = Callable[[dg.AssetKey, tuple[date, date] | None], Outcome]
 """Runs one asset, with its checks, over a stretch of days or, without any, whole."""
 
+Asked = Callable[[dg.AssetKey], set[date]]
+"""The days of an asset that the sensors of its product ask for."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -138,9 +141,16 @@ def find_work(definitions: dg.Definitions, stack: Stack, scope: Scope) -> dict[d
 
 
 def replay(
-    definitions: dg.Definitions, stack: Stack, scope: Scope, work: dict[dg.AssetKey, Work], execute: Execute
+    definitions: dg.Definitions,
+    stack: Stack,
+    scope: Scope,
+    work: dict[dg.AssetKey, Work],
+    execute: Execute,
+    asked: Asked,
 ) -> Report:
     """Derives the work again, then everything that is made of what changed, and compares.
+
+    What of other days a change touches, the product's sensor knows, so it is asked.
 
     What fails stays as it was; a second replay finds what is left.
     """
@@ -149,7 +159,11 @@ def replay(
     failed: list[str] = []
     changed: dict[dg.AssetKey, set[date | None]] = {}
     for key, contract in _tables(definitions):
-        above = {day for parent in graph.get(key).parent_keys for day in changed.get(parent, set())}
+        node = graph.get(key)
+        of_other_days = node.partition_mappings.keys()
+        above = {day for parent in node.parent_keys - of_other_days for day in changed.get(parent, set())}
+        if any(changed.get(parent) for parent in of_other_days):
+            above |= asked(key)
         days = _days_to_derive(contract, work.get(key), above)
         if days is not None and not days:
             continue

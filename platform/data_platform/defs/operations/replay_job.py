@@ -1,11 +1,13 @@
 """The job that replays rejects from the UI: its run config, and the runs that it starts."""
 
+from collections.abc import Mapping
 from datetime import date
 
 import dagster as dg
 from pydantic import Field, field_validator
 
 from data_platform.defs.operations import replay as replaying
+from data_platform.defs.operations.asked import days_asked
 from data_platform.defs.operations.failures import a_day_cannot_be_made, failures
 from data_platform.defs.partitions import range_tags
 from data_platform.defs.resources import Storage
@@ -68,10 +70,7 @@ def replay_rejects_job(definitions: dg.Definitions) -> dg.JobDefinition:
         except PermanentError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         work = replaying.find_work(definitions, stack, scope)
-        for key, why in work.items():
-            context.log.info("%s %s: %s", "Would derive" if config.dry_run else "Derives", key.to_user_string(), why)
-        if not work:
-            context.log.info("There is nothing to replay; nothing was changed.")
+        _say(context, config, work)
         if config.dry_run or not work:
             return
 
@@ -82,7 +81,10 @@ def replay_rejects_job(definitions: dg.Definitions) -> dg.JobDefinition:
             )  # fmt: skip
             return replaying.Outcome(tuple(failures(result)), a_day_cannot_be_made(result, definitions))
 
-        report = replaying.replay(definitions, stack, scope, work, execute)
+        def asked(key: dg.AssetKey) -> set[date]:
+            return days_asked(definitions, context.instance, key)
+
+        report = replaying.replay(definitions, stack, scope, work, execute, asked)
         lines = replaying.sentences(report)
         for line in lines:
             context.log.info("%s", line)
@@ -103,3 +105,10 @@ def replay_rejects_job(definitions: dg.Definitions) -> dg.JobDefinition:
         derive_again()
 
     return replay_rejects
+
+
+def _say(context: dg.OpExecutionContext, config: ReplayRejects, work: Mapping[dg.AssetKey, replaying.Work]) -> None:
+    for key, why in work.items():
+        context.log.info("%s %s: %s", "Would derive" if config.dry_run else "Derives", key.to_user_string(), why)
+    if not work:
+        context.log.info("There is nothing to replay; nothing was changed.")
