@@ -93,7 +93,7 @@ class Settings(BaseSettings):
     ] = None
     landing_uri: Annotated[
         Annotated[str, AfterValidator(_storage_uri)] | None,
-        Field(description="Where outsiders drop files, in leads/. Unset: LAKE_URI/landing."),
+        Field(description="Where outsiders drop files, in leads/ and mobile_events/. Unset: LAKE_URI/landing."),
     ] = None
     app_database_url: Annotated[
         Annotated[SecretStr, AfterValidator(_postgres_url)] | None,

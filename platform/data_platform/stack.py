@@ -16,6 +16,7 @@ from data_platform.settings import Settings
 from data_platform.warehouse.connection import Warehouse
 from data_platform.warehouse.foreign import ForeignDatabase
 from data_platform.warehouse.migrate import migrate
+from data_platform.warehouse.views import refresh
 
 _WAREHOUSE, _DAGSTER, _APP = "warehouse", "dagster", "app"
 
@@ -45,6 +46,7 @@ def open_stack(settings: Settings) -> Stack:
     url = settings.warehouse_url or SecretStr(_embedded(settings).url(_WAREHOUSE))
     app_url = settings.app_database_url or (SecretStr(_embedded(settings).url(_APP)) if settings.is_embedded else None)
     migrate(url, settings_module.sql_folder() / "migrations")
+    refresh(url, settings_module.sql_folder() / "views")
     return Stack(
         settings,
         Warehouse(url),

@@ -80,7 +80,7 @@ def test_rejects_are_found_by_asset_day_reason_and_evidence(warehouse: Warehouse
         "leads.raw_leads": {JULY_14},
         "leads.leads": {None},
     }
-    with pytest.raises(PermanentError, match="There is no asset 'lead'; there are daily_logins, leads, "):
+    with pytest.raises(PermanentError, match="There is no asset 'lead'; there are daily_logins, delivered_events, "):
         rejects.scope_of(["lead"], None)
 
 

@@ -3,12 +3,16 @@
 What does not belong here: how delimited text is read (`reader.py`), and what a field means (the products).
 """
 
+import codecs
 import itertools
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
-import numpy as np
 import polars as pl
 
 from data_platform.intake.batches import REJECTS, field_names
@@ -71,7 +75,7 @@ def read_named(chunks: Iterable[bytes], names: Sequence[str]) -> Iterator[NamedB
     whole = itertools.chain([head], stream)
     if head.startswith(_PARQUET):
         yield from _parquet(b"".join(whole), names)
-    elif head.lstrip().startswith(b"{"):
+    elif head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
         yield from _json_lines(whole, names)
     elif head or not content.lost:
         yield from _delimited(whole, names)
@@ -127,35 +131,44 @@ def _delimited(chunks: Iterable[bytes], names: Sequence[str]) -> Iterator[NamedB
 
 
 def _json_lines(chunks: Iterable[bytes], names: Sequence[str]) -> Iterator[NamedBatch]:
-    form = pl.Struct(dict.fromkeys(names, pl.String))
-    num_bytes, num_lines, num_records = 0, 0, 0
+    schema = dict.fromkeys(PLACE, pl.Int64) | dict.fromkeys(names, pl.String)
+    line_no, begin, record_no = 0, 0, 0
     for block in _blocks(chunks):
-        lines = block.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        sizes = np.fromiter(map(len, lines), np.int64, len(lines))
-        ends = num_bytes + np.cumsum(sizes + 1)
-        place = pl.DataFrame(
-            {
-                "line": num_lines + np.arange(1, len(lines) + 1),
-                "byte_from": ends - sizes - 1,
-                "byte_to": np.minimum(ends, num_bytes + len(block)),
-                "text": pl.Series(lines, dtype=pl.Binary),
-            }
-        ).filter(~pl.col("text").is_in([b"", b"\r"]))
-        place = place.with_row_index("record_no", num_records + 1).cast({"record_no": pl.Int64})
-        num_bytes, num_lines, num_records = num_bytes + len(block), num_lines + len(lines), num_records + place.height
-        fields = pl.concat([pl.Series("fields", [], dtype=form), *_decoded(place["text"], form)])
-        found = place.select(*PLACE, fields=fields)
-        yield NamedBatch(
-            found.filter(pl.col("fields").is_not_null()).unnest("fields"),
-            found.filter(pl.col("fields").is_null()).select(
-                *PLACE,
-                pl.lit(1, pl.Int64).alias("num_records"),
-                pl.lit("not_json").alias("reason"),
-                pl.lit("expected a JSON object of plain values on one line").alias("detail"),
-            ),
-        )
+        good: list[tuple[object, ...]] = []
+        bad: list[tuple[object, ...]] = []
+        # Line by line: read together, a broken line can lend its brackets to its neighbours.
+        for line in _lines(block):
+            line_no, end = line_no + 1, begin + len(line)
+            if line.strip():
+                record_no += 1
+                values = _values(line if begin else line.removeprefix(codecs.BOM_UTF8), names)
+                place = (record_no, line_no, begin, end)
+                if values is None:
+                    bad.append((*place, 1, "not_json", "expected a JSON object of plain values on one line"))
+                else:
+                    good.append((*place, *values))
+            begin = end
+        found = _without_nul(pl.DataFrame(good, schema=schema, orient="row"), names)
+        rejects = pl.DataFrame(bad, schema=REJECTS, orient="row")
+        yield NamedBatch(found.records, pl.concat([rejects, found.rejects]))
+
+
+def _lines(block: bytes) -> list[bytes]:
+    lines = [line + b"\n" for line in block.split(b"\n")]
+    lines[-1] = lines[-1][:-1]
+    return lines if lines[-1] else lines[:-1]
+
+
+def _values(line: bytes, names: Sequence[str]) -> list[str | None] | None:
+    """The values of an object's fields as text, numbers as they are written; None where it is no such object."""
+    try:
+        found = json.loads(line.decode(), parse_int=str, parse_float=str)
+        values = [found.get(name) for name in names]
+        texts = [str(value).lower() if isinstance(value, bool) else value for value in values]
+        "".join(text or "" for text in texts).encode()  # an escaped half of a surrogate pair is no text
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return None
+    return texts
 
 
 def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -172,40 +185,37 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _decoded(lines: pl.Series, form: pl.Struct) -> Iterator[pl.Series]:
-    """Objects of texts; where a line is none, the lines are halved until it stands alone."""
-    if not len(lines):
-        return
-    try:
-        found = lines.cast(pl.String).str.json_decode(form)
-    except pl.exceptions.ComputeError:
-        if len(lines) == 1:
-            yield pl.Series("fields", [None], dtype=form)
-            return
-    else:
-        yield found.alias("fields")
-        return
-    middle = len(lines) // 2
-    yield from _decoded(lines[:middle], form)
-    yield from _decoded(lines[middle:], form)
-
-
 def _parquet(content: bytes, names: Sequence[str]) -> Iterator[NamedBatch]:
-    try:
-        table = pl.scan_parquet(BytesIO(content))
-        schema = table.collect_schema()
-        num_records: int = table.select(pl.len()).collect().item()
-        if missing := [name for name in names if name not in schema]:
-            raise UnknownLayout(f"it has no column {', '.join(missing)}", num_records)
-        texts = [_as_text(name, schema[name]) for name in names]
-        for begin in range(0, num_records, _ROWS_AT_ONCE):
-            records = table.slice(begin, _ROWS_AT_ONCE).select(texts).with_row_index("record_no", begin + 1)
-            located = records.with_columns(line=None, byte_from=0, byte_to=len(content)).select(*PLACE, *names)
-            yield NamedBatch(located.cast(dict.fromkeys(PLACE, pl.Int64)).collect(), pl.DataFrame(schema=REJECTS))
-    except pl.exceptions.PolarsError as error:
-        raise NotDelimitedText(
-            "not_text", "expected a Parquet file, found a damaged one; have it sent again"
-        ) from error
+    _prove_readable(content)
+    table = pl.scan_parquet(BytesIO(content))
+    schema = table.collect_schema()
+    num_records: int = table.select(pl.len()).collect().item()
+    if missing := [name for name in names if name not in schema]:
+        raise UnknownLayout(f"it has no column {', '.join(missing)}", num_records)
+    texts = [_as_text(name, schema[name]) for name in names]
+    for begin in range(0, max(num_records, 1), _ROWS_AT_ONCE):
+        records = table.slice(begin, _ROWS_AT_ONCE).select(texts).with_row_index("record_no", begin + 1)
+        located = records.with_columns(line=None, byte_from=0, byte_to=len(content)).select(*PLACE, *names)
+        yield _without_nul(located.cast(dict.fromkeys(PLACE, pl.Int64)).collect(), names)
+
+
+def _prove_readable(content: bytes) -> None:
+    """Lets another process read a file first: a damaged one can panic, or abort the process that reads it."""
+    trial = "import io, sys, polars; polars.read_parquet(io.BytesIO(sys.stdin.buffer.read()))"
+    command = [sys.executable, "-c", trial]
+    done = subprocess.run(command, input=content, capture_output=True, check=False)  # noqa: S603 (our own words)
+    if done.returncode == -signal.SIGKILL:
+        raise MemoryError("the process that reads a Parquet file first was killed; have more memory, and run it again")
+    if done.returncode:
+        raise NotDelimitedText("not_text", "expected a Parquet file, found a damaged one; have it sent again")
+
+
+def _without_nul(records: pl.DataFrame, names: Sequence[str]) -> NamedBatch:
+    """A NUL is no text that a database takes."""
+    has_nul = pl.any_horizontal(pl.col(name).str.contains("\0", literal=True) for name in names).fill_null(value=False)
+    detail = "expected text, found a NUL in it; ask the sender"
+    account = {"num_records": pl.lit(1, pl.Int64), "reason": pl.lit("nul_byte"), "detail": pl.lit(detail)}
+    return NamedBatch(records.filter(~has_nul), records.filter(has_nul).select(*PLACE, **account))
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -1,5 +1,6 @@
 """gzip: the content of a file that came compressed. Any other file is its own content."""
 
+import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -76,15 +77,24 @@ def readable(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _unpacked(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
     unpacker = zlib.decompressobj(_GZIP_BITS)
-    packed: bytes | None = head
-    while packed is not None:
+    for chunk in itertools.chain([head], stream):
+        packed = chunk
         while packed:
-            if unpacker.eof:  # a file may hold several, one behind the other
+            if unpacker.eof:  # a file may hold several, one behind the other, and be padded with zeros
+                packed = packed.lstrip(b"\0")
+                if not packed:
+                    break
                 unpacker = zlib.decompressobj(_GZIP_BITS)
-            if content := unpacker.decompress(packed, _AT_ONCE):
+            before = unpacker.copy()
+            try:
+                content = unpacker.decompress(packed, _AT_ONCE)
+            except zlib.error:
+                # What came before the damage is lost with the call that meets it, so it is made once more, in pieces.
+                yield from (before.decompress(packed[n : n + 1]) for n in range(len(packed)))
+                raise
+            if content:
                 yield content
             packed = unpacker.unconsumed_tail or unpacker.unused_data
-        packed = next(stream, None)
     if rest := unpacker.flush():
         yield rest
     if not unpacker.eof:

@@ -4,6 +4,7 @@ What does not belong here: anything that outlives the process.
 """
 
 import weakref
+from collections import Counter
 from collections.abc import Hashable
 from tempfile import TemporaryFile
 from typing import IO, Generic, TypeVar
@@ -19,6 +20,7 @@ class Spool(Generic[Name]):
     def __init__(self) -> None:
         self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115 (closed with the last look at this)
         self._places: dict[Name, list[tuple[int, int]]] = {}
+        self._num_rows: Counter[Name] = Counter()
         weakref.finalize(self, self._file.close)
 
     def put(self, name: Name, frame: pl.DataFrame) -> None:
@@ -26,6 +28,11 @@ class Spool(Generic[Name]):
         begin = self._file.seek(0, 2)
         frame.write_ipc_stream(self._file)
         self._places.setdefault(name, []).append((begin, self._file.tell()))
+        self._num_rows[name] += frame.height
+
+    def num_rows(self, name: Name) -> int:
+        """How many rows the frames of a name have."""
+        return self._num_rows[name]
 
     def take(self, name: Name) -> list[pl.DataFrame]:
         """The frames of a name, in the order in which they came."""

@@ -5,6 +5,7 @@ from pydantic import SecretStr
 from data_platform.lake.store import Store
 from data_platform.local.sample_world import app
 from data_platform.local.sample_world.leads import deliveries
+from data_platform.local.sample_world.mobile import event_files
 from data_platform.settings import Settings
 
 
@@ -28,3 +29,5 @@ def settle(
     if not anything_arrived and not landing.list():
         for delivery in deliveries():
             landing.create(f"leads/{delivery.file_name}", delivery.content)
+        for file in event_files():
+            landing.create(f"mobile_events/{file.file_name}", file.content)

@@ -1,0 +1,1 @@
+"""The sessions product as Dagster sees it."""
