@@ -9,6 +9,7 @@ from types import FrameType
 
 from benchmarks import logins, publishing, ranges, rebuild
 from benchmarks.intake import race
+from benchmarks.sessions import race as sessions
 from data_platform.local import postgres
 
 IN_DATABASE = {"publishing": publishing.main, "ranges": ranges.main, "logins": logins.main, "rebuild": rebuild.main}
@@ -17,16 +18,19 @@ IN_DATABASE = {"publishing": publishing.main, "ranges": ranges.main, "logins": l
 def main(arguments: list[str] | None = None) -> None:
     """Each benchmark that needs one gets a database of its own on one embedded Postgres."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = [*IN_DATABASE, "intake"]
+    names = [*IN_DATABASE, "intake", "sessions"]
     parser.add_argument(
         "names", nargs="*", choices=[*names, []], metavar="name", help=f"{', '.join(names)}; all by default"
     )
     race.add_options(parser.add_argument_group("intake", race.DESCRIPTION))
+    sessions.add_options(parser.add_argument_group("sessions", sessions.DESCRIPTION))
     options = parser.parse_args(arguments)
     chosen = options.names or names
     _run_in_database([name for name in chosen if name in IN_DATABASE])
     if "intake" in chosen:
         race.main(options)
+    if "sessions" in chosen:
+        sessions.main(options)
 
 
 def _run_in_database(names: list[str]) -> None:
