@@ -121,3 +121,11 @@ def test_a_row_moved_to_another_month_is_another_counter() -> None:
     example = Example().read(date(2026, 6, 30), (1, 90, "30T12:00"))
     example.read(date(2026, 7, 1), (1, 1, "2026-07-01T12:00"), month=date(2026, 7, 1))
     assert example.known(date(2026, 7, 1)) == (1, 1, 1, "exact", None)
+
+
+def test_a_row_that_was_gone_when_the_counters_were_reset_has_no_upper_bound() -> None:
+    """What it counted between its midnight and the reset is lost with it, although it stands in the present counter."""
+    example = Example().read(8, (1, 0, "05T19:02")).read(9, late=timedelta(hours=21)).read(10, (1, 0, "10T15:03"))
+    example.resets[date(2026, 6, 9)] = "restored from a backup"
+    row = example.rows(10)[1]
+    assert (row["low"], row["high"], row["status"], row["reason"]) == (0, None, "bounded", "row_returned")

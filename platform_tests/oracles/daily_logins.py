@@ -35,6 +35,7 @@ class Span:
     begin: datetime
     end: datetime
     tolerance: int
+    is_bounded: bool
 
     @property
     def rise(self) -> int:
@@ -51,7 +52,7 @@ class Span:
         replaced = self.counter if self.rise < 0 else up
         if self.kind == "reset":
             return 0, None, replaced
-        return 0, self.counter, replaced
+        return 0, self.counter if self.is_bounded else None, replaced
 
     def until(self, instant: datetime, *, is_booked: bool, hint: int | None = None) -> Known:
         """The logins up to an instant; what nobody can date counts where it is booked."""
@@ -135,7 +136,9 @@ class App:
             kind = "clock"
         else:
             kind = "steady"
-        return Span(kind, base, counter, last, begin, end, self.tolerance)
+        # A reset that was declared while the row was gone may have taken any number with it.
+        is_bounded = not (seen and not before and any(seen[-1] < of <= after for of in self.resets))
+        return Span(kind, base, counter, last, begin, end, self.tolerance, is_bounded)
 
     def rest(self, month: date, day: date, key: tuple[int, str]) -> tuple[Known, str | None]:
         """What of a counter came between a day's end and the reading of its snapshot, and of which kind it is."""

@@ -73,15 +73,20 @@ class Sources:
         return Stretch(
             before,
             after,
-            self._seen_earlier(new, others, month) if new is not None and new.height else None,
+            self._seen_earlier(new, others, month, later) if new is not None and new.height else None,
             self.rules.tolerance,
             began_anew=later in self.rules.resets,
             month_begins_at=start_of(month, self.zone),
             ends_at=start_of(later + DAY, self.zone) if month_of(later) == month else None,
         )
 
-    def _seen_earlier(self, keys: pl.DataFrame, others: Sequence[date], month: date) -> pl.LazyFrame | None:
-        """Those of the keys that an earlier snapshot had, with what their days until then were counted to."""
+    def _seen_earlier(
+        self, keys: pl.DataFrame, others: Sequence[date], month: date, later: date
+    ) -> pl.LazyFrame | None:
+        """Those of the keys that an earlier snapshot had, with what their days until then were counted to.
+
+        A reset that was declared while a row was gone leaves no bound to what was counted and lost meanwhile.
+        """
         found: list[pl.DataFrame] = []
         for number, day in enumerate(others):
             rows = self.counters(day, month).rows.join(keys.lazy(), on=KEY, how="semi")
@@ -93,7 +98,8 @@ class Sources:
                 rest = last.rest(start_of(day + DAY, self.zone))
                 counted = pl.col("counter") - pl.col("rest_estimate").fill_null(0)
                 seen = seen.lazy().join(rest, on=KEY, how="left").select(*KEY, counter=counted).collect()
-            found.append(seen)
+            is_bounded = not any(day < reset <= later for reset in self.rules.resets)
+            found.append(seen.with_columns(is_bounded=pl.lit(is_bounded)))
         newest = pl.concat(found).unique(KEY, keep="last", maintain_order=True)
         return newest.lazy() if newest.height else None
 

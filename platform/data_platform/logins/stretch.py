@@ -57,8 +57,9 @@ class Stretch:
     Attributes:
         before: The earlier counters.
         after: The later counters.
-        seen_earlier: Columns of `KEY` and `counter`: rows of `after` that `before` lacks although an earlier snapshot
-            of the month had them, with what their days until then were counted to.
+        seen_earlier: Columns of `KEY`, `counter` and `is_bounded`: rows of `after` that `before` lacks although an
+            earlier snapshot of the month had them, with what their days until then were counted to, and whether they
+            have counted no more since than they show now.
         tolerance: The most that a counter may fall as a late correction.
         began_anew: Whether the counters are known to have been reset meanwhile.
         month_begins_at: When the month of the counters began.
@@ -85,9 +86,9 @@ class Stretch:
         rows = self.after.rows.select(*KEY, "user_type", "last_login_at", counter="num_logins")
         rows = rows.join(before, on=KEY, how="left", maintain_order="left")
         if self.seen_earlier is None:
-            rows = rows.with_columns(found_earlier=pl.lit(None, dtype=pl.Int64))
+            rows = rows.with_columns(found_earlier=pl.lit(None, dtype=pl.Int64), is_bounded=pl.lit(value=True))
         else:
-            earlier = self.seen_earlier.select(*KEY, found_earlier="counter")
+            earlier = self.seen_earlier.select(*KEY, "is_bounded", found_earlier="counter")
             rows = rows.join(earlier, on=KEY, how="left", maintain_order="left")
         rows = rows.with_columns(counter_before=pl.coalesce("found_before", "found_earlier", 0))
         rows = rows.with_columns(rise=pl.col("counter") - pl.col("counter_before")).with_columns(kind=self._kind())
@@ -98,12 +99,12 @@ class Stretch:
             .then(rise.clip(0))
             .when(kind == "correction")
             .then(self.tolerance + rise)
-            .when(kind.is_in(["row_returned", "row_was_rejected"]))
+            .when(kind.is_in(["row_returned", "row_was_rejected"]) & pl.col("is_bounded").fill_null(value=True))
             .then(pl.col("counter")),
             estimate=pl.when(kind.is_in(["reset", "row_returned"]) & (rise < 0))
             .then(pl.col("counter"))
             .otherwise(rise.clip(0)),
-        ).drop("found_before", "found_earlier", "login_before")
+        ).drop("found_before", "found_earlier", "is_bounded", "login_before")
 
     def _kind(self) -> pl.Expr:
         rise, last = pl.col("rise"), pl.col("last_login_at")
