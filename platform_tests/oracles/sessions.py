@@ -172,7 +172,8 @@ def _row(visit: list[Event], rides: list[Ride], rules: Meaning, known_until: dat
         for at, step in ride.ends
         if ride.start < begin.created_at <= at <= end.created_at
     ]
-    may_still_end = bool(own) and not own[-1].ends and known_until <= own[-1].start + rules.longest_ride
+    is_in_time = bool(own) and known_until <= own[-1].start + rules.longest_ride
+    may_still_end = is_in_time and not own[-1].ends
     verdict, reason, decided_at, decided_by = _verdict(visit, first, own, earlier, rides, rules, may_still_end)
     start = begin.created_at
     microseconds = (start - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
@@ -194,7 +195,7 @@ def _row(visit: list[Event], rides: list[Ride], rules: Meaning, known_until: dat
         "continues_ride_at": earlier[0][2] if earlier else None,
         "zone": begin.zone, "app_version": begin.app_version, "os_name": begin.os_name,
         "num_other_events": sum(event.event_name not in rules.step_of for event in visit),
-        "is_open": known_until - end.created_at < rules.gap or may_still_end,
+        "is_open": known_until - end.created_at < rules.gap or (is_in_time and not own[-1].done),
         "rules_version": rules.version,
     }  # fmt: skip
 
