@@ -114,7 +114,7 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(
 
 
 def test_an_unknown_asset_and_a_day_that_is_none_are_named(commands: Commands) -> None:
-    known = "There is no asset 'lead'; there are daily_logins, leads, login_history, "
+    known = "There is no asset 'lead'; there are daily_logins, delivered_events, leads, "
     assert known in commands.run("run", "--assets", "lead").stderr
     assert "'2023-07' is not a day" in commands.run("run", "--days", "2023-07").stderr
     assert "ends before it starts" in commands.run("run", "--days", "2023-07-08..2023-07-07").stderr
