@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 import pytest
 
-from data_platform.defs.leads import landing
+from data_platform.defs import asking
 from data_platform.lake.store import Store
 from platform_tests.defs.conftest import JULY_7, JULY_14, Platform
 
@@ -70,7 +70,7 @@ def test_another_content_of_the_same_day_asks_again_with_another_key(platform: P
 
 
 def test_a_file_too_large_for_a_tick_is_left_to_the_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landing, "_READ_IN_A_TICK", 10)
+    monkeypatch.setattr(asking, "_READ_IN_A_TICK", 10)
     platform.drop("NV", days=(JULY_7,))
     assert days(platform) == [JULY_7.isoformat()]
     assert platform.query("SELECT count(*) FROM ops.evidence") == [(0,)]
