@@ -1,5 +1,6 @@
 """A transaction: plain SQL and binary COPY together, all or nothing, errors in one sentence."""
 
+from contextlib import closing
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -98,3 +99,14 @@ def test_a_connection_cut_in_the_middle_is_transient_and_leaves_nothing(warehous
 def test_a_password_is_in_no_representation(warehouse: Warehouse) -> None:
     secret = warehouse.url.get_secret_value().split(":")[2].split("@")[0]
     assert secret not in repr(warehouse) + str(warehouse) + warehouse.address
+
+
+def test_a_connection_that_was_cut_while_nobody_used_it_is_replaced(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as transaction:
+        [(first,)] = transaction.query("SELECT pg_backend_pid()").rows()
+    with warehouse.transaction() as transaction:
+        assert transaction.query("SELECT pg_backend_pid()").rows() == [(first,)]
+    with closing(psycopg2.connect(warehouse.url.get_secret_value())) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (first,))
+    with warehouse.transaction() as transaction:
+        assert transaction.query("SELECT pg_backend_pid()").rows() != [(first,)]
