@@ -26,8 +26,14 @@ def settle(
     if app_url:
         app.fill(app_url, settings.business_timezone)
         app.take_snapshots(lake, settings.business_timezone)
-    if not anything_arrived and not landing.list():
-        for delivery in deliveries():
-            landing.create(f"leads/{delivery.file_name}", delivery.content)
-        for file in event_files():
-            landing.create(f"mobile_events/{file.file_name}", file.content)
+    if not anything_arrived:
+        _lay_files(landing)
+
+
+def _lay_files(landing: Store) -> None:
+    """Lays the files that are not there yet, since laying may have been interrupted; none beside a file of others."""
+    files = {f"leads/{delivery.file_name}": delivery.content for delivery in deliveries()}
+    files |= {f"mobile_events/{file.file_name}": file.content for file in event_files()}
+    if all(entry.key in files for entry in landing.list()):
+        for key, content in files.items():
+            landing.create(key, content)

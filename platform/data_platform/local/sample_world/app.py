@@ -41,8 +41,11 @@ def fill(url: SecretStr, zone: str) -> None:
 
 
 def take_snapshots(lake: Store, zone: str) -> None:
-    """Puts the sample's snapshots where those of the platform lie, unless there is one already."""
-    if snapshots.days(lake, COUNTERS):
+    """Puts the sample's snapshots where those of the platform lie, unless its last one or a later one is there.
+
+    They are taken in the order of days, so that an interrupted taking goes on.
+    """
+    if any(day >= logins.LAST_DAY for day in snapshots.days(lake, COUNTERS)):
         return
 
     def copy(content: bytes, read_at: datetime, file: IO[bytes]) -> datetime:
