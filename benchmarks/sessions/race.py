@@ -98,6 +98,7 @@ def _sessions(folder: Path, options: argparse.Namespace) -> Result:
     tables.say_ratio(result, "ours", tables.best_of(result, others), "Ours to the best of the others")
     tables.say_ratio(result, "ours", "bare", "Ours to the floor")
     tables.say_ratio(result, "new-day", "ours-whole", "A new day, to making all days")
+    tables.say_ratio_without_imports(result, "new-day", "ours-whole", "The same in processes that have their imports")
     _say_agreement(result)
     return result
 

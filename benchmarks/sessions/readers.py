@@ -69,7 +69,7 @@ def ours(file: Delivered) -> dict[str, Any]:
 
     with timed("delivered"):
         num_of_day = dict(events.delivered([file]).rows.select("event_day", "num_events").iter_rows())
-    spool = Spool[date]()
+    spool = Spool[date]("day")
     with timed("put aside"):
         events.put_aside({file.evidence_id: (file, frozenset(num_of_day))}, spool)
     for day, num in num_of_day.items():

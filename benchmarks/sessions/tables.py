@@ -92,6 +92,13 @@ def say_ratio(result: Result, of: str, to: str | None, what: str) -> None:
         say(f"{what}: {ratio(result.seconds, of, to):.3f} ({of} to {to})")
 
 
+def say_ratio_without_imports(result: Result, of: str, to: str, what: str) -> None:
+    """The same of the seconds that ways give as their own."""
+    if {of, to} <= result.seconds.keys():
+        own = {name: [run.answer["seconds"] for run in result.runs[name]] for name in (of, to)}
+        say(f"{what}: {ratio(own, of, to):.3f} ({of} to {to})")
+
+
 def say(text: str) -> None:
     """Print a line."""
     _console().print(text, markup=False, highlight=False)

@@ -53,7 +53,7 @@ def united(day: date, delivered: Sequence[Delivery], frames: Sequence[pl.DataFra
 
 
 def put_aside(delivered: Sequence[Delivery]) -> Spool[date]:
-    spool = Spool[date]()
+    spool = Spool[date]("day")
     wanted = {of.file.evidence_id: (of.file, frozenset(num_of_day(of))) for of in delivered}
     product.put_aside(wanted, spool)
     return spool

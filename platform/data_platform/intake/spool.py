@@ -1,4 +1,4 @@
-"""Frames put aside under a name until their turn comes: on disk, in one file that nobody else can see.
+"""Rows put aside until the turn of their kind comes: on disk, in one file that nobody else can see.
 
 What does not belong here: anything that outlives the process.
 """
@@ -11,33 +11,50 @@ from typing import IO, Generic, TypeVar
 
 import polars as pl
 
-Name = TypeVar("Name", bound=Hashable)
+Kind = TypeVar("Kind", bound=Hashable)
+_ROWS_AT_ONCE = 250_000  # so that what is written of a kind is not tiny where there are many
 
 
-class Spool(Generic[Name]):
-    """Takes frames in any order and gives all those of a name, for as long as somebody holds it."""
+class Spool(Generic[Kind]):
+    """Takes rows in any order and gives all those of a kind, for as long as somebody holds it.
 
-    def __init__(self) -> None:
+    Args:
+        by: The column that says of which kind a row is.
+    """
+
+    def __init__(self, by: str) -> None:
+        self._by = by
         self._file: IO[bytes] = TemporaryFile()  # noqa: SIM115 (closed with the last look at this)
-        self._places: dict[Name, list[tuple[int, int]]] = {}
-        self._num_rows: Counter[Name] = Counter()
+        self._places: dict[Kind, list[tuple[int, int]]] = {}
+        self._num_rows: Counter[Kind] = Counter()
+        self._waiting: list[pl.DataFrame] = []
         weakref.finalize(self, self._file.close)
 
-    def put(self, name: Name, frame: pl.DataFrame) -> None:
-        """Adds a frame to those of a name."""
-        begin = self._file.seek(0, 2)
-        frame.write_ipc_stream(self._file)
-        self._places.setdefault(name, []).append((begin, self._file.tell()))
-        self._num_rows[name] += frame.height
+    def put(self, rows: pl.DataFrame) -> None:
+        """Adds rows, all with the same columns."""
+        self._waiting.append(rows)
+        if sum(frame.height for frame in self._waiting) >= _ROWS_AT_ONCE:
+            self._write()
 
-    def num_rows(self, name: Name) -> int:
-        """How many rows the frames of a name have."""
-        return self._num_rows[name]
+    def num_rows(self, kind: Kind) -> int:
+        """How many rows of a kind there are."""
+        self._write()
+        return self._num_rows[kind]
 
-    def take(self, name: Name) -> list[pl.DataFrame]:
-        """The frames of a name, in the order in which they came."""
+    def take(self, kind: Kind) -> list[pl.DataFrame]:
+        """The rows of a kind, in the order in which they came."""
+        self._write()
         frames: list[pl.DataFrame] = []
-        for begin, end in self._places.get(name, []):
+        for begin, end in self._places.get(kind, []):
             self._file.seek(begin)
             frames.append(pl.read_ipc_stream(self._file.read(end - begin)))
         return frames
+
+    def _write(self) -> None:
+        for rows in pl.concat(self._waiting).partition_by(self._by, maintain_order=True) if self._waiting else ():
+            kind = rows.item(0, self._by)
+            begin = self._file.seek(0, 2)
+            rows.write_ipc_stream(self._file)
+            self._places.setdefault(kind, []).append((begin, self._file.tell()))
+            self._num_rows[kind] += rows.height
+        self._waiting.clear()

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from data_platform.ahead import read_ahead
 from data_platform.errors import PermanentError, TransientError
 
 
@@ -122,7 +121,8 @@ class Store:
         """
         try:
             with self._one_sentence("write", key):
-                data = content if isinstance(content, bytes) else _read_apart(content)
+                # obstore cannot be called from an iterator that obstore is writing from: another thread takes the chunks.
+                data = content if isinstance(content, bytes) else read_ahead(content)
                 obstore.put(self._objects, key, data, mode="overwrite" if replace else "create")
                 self._make_durable(key)
         except AlreadyExistsError:
@@ -157,22 +157,3 @@ class Store:
     def polars_options(self) -> dict[str, str]:
         """Storage options for Polars' readers."""
         return {f"aws_{name}": value for name, value in self._s3_config().items()}
-
-
-def _read_apart(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Reads in a thread of its own: obstore cannot be called from an iterator that obstore is writing from."""
-    ahead: Queue[bytes | BaseException | None] = Queue(maxsize=2)
-
-    def fill() -> None:
-        try:
-            for chunk in chunks:
-                ahead.put(chunk)
-            ahead.put(None)
-        except BaseException as error:  # noqa: BLE001 (raised again below, in the reader's thread)
-            ahead.put(error)
-
-    Thread(target=fill, daemon=True).start()
-    while (item := ahead.get()) is not None:
-        if isinstance(item, BaseException):
-            raise item
-        yield item

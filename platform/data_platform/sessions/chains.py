@@ -30,6 +30,7 @@ class Chain:
 def chain(day: date, days: Days) -> Chain:
     """Puts together the sessions that start on a day, over as many midnights as they go on."""
     gap = days.rules.gap
+    days.look_ahead(day)
     own = days.parts(day)
     near = own.filter(pl.col("started_at") < midnight(day) + gap)
     continuing = near.join(days.last_before(day), on=KEY).filter(pl.col("started_at") - pl.col("seen_at") < gap)

@@ -1,6 +1,7 @@
 """What is known of the days around a session: read once, and only as much as is needed."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -10,7 +11,8 @@ from data_platform.sessions.parts import COLUMNS, KEY, RIDE_STEPS, Parts, parts_
 from data_platform.sessions.rules import Rules
 
 DAY = timedelta(days=1)
-_AT_HAND = 3  # a day and its neighbours
+_AHEAD = 2  # days that are cut while the ones before them are made and published
+_AT_HAND = 2 + _AHEAD  # a day and its neighbours, and what is ahead
 _RIDE_COLUMNS = (*KEY, "created_at", "event_name")
 
 
@@ -23,6 +25,8 @@ def midnight(day: date) -> datetime:
 class Days:
     """Published days of mobile events.
 
+    Days are cut one at a time, beside whatever the one who asks does meanwhile.
+
     Attributes:
         num_events: For each published day how many events it has.
         scan: From a published day to its rows, columns of `MobileEvents`, in the order of `CONTENT`.
@@ -31,19 +35,29 @@ class Days:
     num_events: Mapping[date, int]
     scan: Callable[[date], pl.LazyFrame]
     rules: Rules
-    _cut: dict[date, Parts] = field(default_factory=dict[date, Parts])
+    _cut: dict[date, Future[Parts]] = field(default_factory=dict[date, Future[Parts]])
+    _cutter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "cutter"))
 
     def parts(self, day: date) -> pl.DataFrame:
         """The parts of a day."""
         return self._parts(day).parts
+
+    def look_ahead(self, day: date) -> None:
+        """Begins to cut a day and those after it, which are asked for next."""
+        for number in range(_AHEAD + 1):
+            if self.num_events.get(day + number * DAY):
+                self._begin(day + number * DAY)
 
     def last_before(self, day: date) -> pl.DataFrame:
         """For each user and device seen shortly before a day: `KEY` and `seen_at`, the last time."""
         since = midnight(day) - self.rules.gap
         if not self.num_events.get(day - DAY):
             return pl.DataFrame(schema=dict.fromkeys(KEY, pl.String) | {"seen_at": pl.Datetime("us", "UTC")})
-        seen = self.scan(day - DAY).filter(pl.col("created_at") > since)
-        return seen.group_by(KEY).agg(seen_at=pl.col("created_at").max()).collect()
+        if day - DAY in self._cut:
+            seen = self.parts(day - DAY).lazy().select(*KEY, seen_at="ended_at")
+        else:
+            seen = self.scan(day - DAY).select(*KEY, seen_at="created_at")
+        return seen.filter(pl.col("seen_at") > since).group_by(KEY).agg(pl.col("seen_at").max()).collect()
 
     def rides_between(self, first: date, last: date) -> pl.DataFrame:
         """The events of rides of some days: `KEY`, `at`, `step`."""
@@ -75,12 +89,18 @@ class Days:
         return dict(rows.group_by("evidence_id").len().collect().iter_rows())
 
     def _parts(self, day: date) -> Parts:
+        return self._begin(day).result()
+
+    def _begin(self, day: date) -> Future[Parts]:
         if day not in self._cut:
             while len(self._cut) >= _AT_HAND:
                 self._cut.pop(min(self._cut, key=lambda other: (other >= day - DAY, other)))
-            rows = self.scan(day) if self.num_events.get(day) else _NOTHING
-            self._cut[day] = parts_of(rows.select(COLUMNS).collect(), self.rules)
+            self._cut[day] = self._cutter.submit(self._read, day)
         return self._cut[day]
+
+    def _read(self, day: date) -> Parts:
+        rows = self.scan(day) if self.num_events.get(day) else _NOTHING
+        return parts_of(rows.select(COLUMNS).collect(), self.rules)
 
     def _rides(self, day: date) -> pl.DataFrame:
         if day in self._cut or not self.num_events.get(day):

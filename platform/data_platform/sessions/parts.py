@@ -38,7 +38,7 @@ class Parts:
     Attributes:
         parts: One row a part: `KEY`, `started_at`, `ended_at`, `num_events`, the columns of `AT`, `num_other_events`,
             and `zone`, `app_version` and `os_name` of its first event.
-        rides: One row for each event of a ride: `KEY`, `at`, `step`.
+        rides: One row for each event of a ride: `KEY`, `at`, `step`, in the order of time.
     """
 
     parts: pl.DataFrame
@@ -56,6 +56,7 @@ def parts_of(events: pl.DataFrame, rules: Rules) -> Parts:
         rules: What a gap and each event is.
     """
     step = _steps(events["event_name"], rules)
+    rides = _rides(events, step)
     row, who = _by_user(events)
     at, step = events["created_at"].to_physical().to_numpy()[row], step[row]
     begins = np.ones(events.height, bool)
@@ -73,20 +74,23 @@ def parts_of(events: pl.DataFrame, rules: Rules) -> Parts:
         *(pl.Series(name, values[order]) for name, values in measures.items()),
         *(_as_time(name, values[order]) for name, values in times.items()),
     )
-    return Parts(parts, ride_events(events, rules))
+    return Parts(parts, rides)
 
 
 def ride_events(events: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """The events of rides, each instant of a step once: `KEY`, `at`, `step`.
+    """The events of rides, in their order: `KEY`, `at`, `step`.
 
     Args:
         events: Columns `KEY`, `created_at` and `event_name`.
         rules: What each event is.
     """
-    steps = {name: step for name, step in rules.step_of.items() if step in RIDE_STEPS}
-    found = events.filter(pl.col("event_name").is_in(list(steps)))
-    step = pl.col("event_name").replace_strict(steps, return_dtype=pl.String)
-    return found.select(*KEY, at="created_at", step=step).unique()
+    return _rides(events, _steps(events["event_name"], rules))
+
+
+def _rides(events: pl.DataFrame, step: npt.NDArray[np.uint8]) -> pl.DataFrame:
+    places = np.flatnonzero(np.isin(step, [_CODES[name] for name in RIDE_STEPS]))
+    of_step = pl.Series("step", STEPS).gather(step[places])
+    return events.select(*KEY, at="created_at")[pl.Series(places)].with_columns(of_step)
 
 
 def _steps(names: pl.Series, rules: Rules) -> npt.NDArray[np.uint8]:

@@ -44,7 +44,7 @@ def events_of_days(stack: Stack, days: Sequence[date], code_version: str | None)
     for day, files in wanted.items():
         for evidence_id in files.keys() - (known[day].evidence if day in known else frozenset()):
             missing.setdefault(evidence_id, set()).add(day)
-    spool = Spool[date]()
+    spool = Spool[date]("day")
     # Of a content that was delivered on several days the last delivery judges what is in the future.
     delivered = {delivery.evidence_id: delivery for delivery in deliveries(stack.warehouse, stack.lake, _KIND)}
     events.put_aside({name: (delivered[name], frozenset(of)) for name, of in missing.items()}, spool)
