@@ -20,8 +20,8 @@ from benchmarks.logins import NUM_USERS, counters, put_snapshot
 from benchmarks.sessions import samples
 from data_platform.contracts import mobile_events
 from data_platform.contracts.outcome import Outcome
-from data_platform.defs.sessions.sources import known_days
 from data_platform.definitions import defs
+from data_platform.defs.sessions.sources import known_days
 from data_platform.lake.store import Store
 from data_platform.local.postgres import Server
 from data_platform.publish import protocol

@@ -26,6 +26,7 @@ COLUMNS = (
     "ride_started_at",
     "plain_booked",
 )
+_ZONE = "America/Los_Angeles"
 _LOOKED, _STARTED, _BOOKED = 1, 2, 3  # from `_STARTED` on, an event is a booking by the plain reading
 
 
@@ -63,13 +64,15 @@ def ours(task: Task) -> None:
     """The product's core: each day into parts, and the parts into sessions."""
     import polars as pl
 
+    from data_platform.ahead import read_ahead
     from data_platform.sessions.chains import chain
     from data_platform.sessions.parts import AT
 
     known = _known(task)
     plain = pl.any_horizontal(pl.col(AT[step]).is_not_null() for step in known.rules.plain_booked)
-    for day in known.num_events:
-        _write(task, day, chain(day, known).sessions.with_columns(plain_booked=plain).select(COLUMNS))
+    made = ((day, chain(day, known).sessions.with_columns(plain_booked=plain)) for day in known.num_events)
+    for day, sessions in read_ahead(made):
+        _write(task, day, sessions.select(COLUMNS))
 
 
 def ours_whole(task: Task) -> float:
@@ -181,12 +184,14 @@ def _known(task: Task) -> "Days":
 
 
 def _judge(task: Task, days: slice) -> float:
+    from data_platform.ahead import read_ahead
     from data_platform.sessions.sessionise import sessions_of
 
     began = time.perf_counter()
     known = _known(task)
-    for day in sorted(known.num_events)[days]:
-        _write(task, day, sessions_of(day, known, "America/Los_Angeles").rows)
+    made = ((day, sessions_of(day, known, _ZONE)) for day in sorted(known.num_events)[days])
+    for day, outcome in read_ahead(made):
+        _write(task, day, outcome.rows)
     return time.perf_counter() - began
 
 

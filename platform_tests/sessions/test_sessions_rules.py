@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from data_platform.contracts.sessions import STEPS
+from data_platform.contracts.steps import STEPS
 from data_platform.sessions.sessionise import sessions_of
 from platform_tests.oracles.sessions import DAY
 from platform_tests.sessions.examples import HOUSE, MUCH_LATER, TODAY, at, sessions, settled, settled_one, told

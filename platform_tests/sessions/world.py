@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import strategies as st
 
 from data_platform.contracts.mobile_events import MobileEvents
-from data_platform.contracts.sessions import STEPS
+from data_platform.contracts.steps import STEPS
 from data_platform.sessions import rules as rules_file
 from data_platform.sessions.days import Days
 from data_platform.sessions.rules import Rules

@@ -5,9 +5,6 @@ import polars as pl
 
 from data_platform.contracts.contract import PERSONAL, Contract
 
-STEPS = ("opened", "looked", "found", "booked", "started", "failed", "done", "rated", "out_of_zone")
-"""What an event can be in a session; `rules.yaml` says which event is what."""
-
 VERDICTS = {
     "booked": ("ride_done", "ride_open", "end_not_seen", "start_not_seen"),
     "continued": ("ride_of_earlier_session",),

@@ -121,7 +121,7 @@ class Store:
         """
         try:
             with self._one_sentence("write", key):
-                # obstore cannot be called from an iterator that obstore is writing from: another thread takes the chunks.
+                # obstore cannot be called from an iterator that it is writing from: another thread takes the chunks.
                 data = content if isinstance(content, bytes) else read_ahead(content)
                 obstore.put(self._objects, key, data, mode="overwrite" if replace else "create")
                 self._make_durable(key)

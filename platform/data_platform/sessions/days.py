@@ -25,7 +25,7 @@ def midnight(day: date) -> datetime:
 class Days:
     """Published days of mobile events.
 
-    Days are cut one at a time, beside whatever the one who asks does meanwhile.
+    Days are cut beside whatever the one who asks does meanwhile, no more than two at a time.
 
     Attributes:
         num_events: For each published day how many events it has.
@@ -36,7 +36,7 @@ class Days:
     scan: Callable[[date], pl.LazyFrame]
     rules: Rules
     _cut: dict[date, Future[Parts]] = field(default_factory=dict[date, Future[Parts]])
-    _cutter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "cutter"))
+    _cutter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, "cutter"))
 
     def parts(self, day: date) -> pl.DataFrame:
         """The parts of a day."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from data_platform.contracts.sessions import STEPS
+from data_platform.contracts.steps import STEPS
 from data_platform.errors import PermanentError
 
 FILE = Path(__file__).parent / "rules.yaml"
