@@ -32,13 +32,15 @@ class Outcome:
 
 @dataclass(frozen=True)
 class DayByDay:
-    """The outcome of each of many days, made when its turn comes: no two of them are in memory together.
+    """The outcome of each of many days, made when its turn comes: not all of them are in memory together.
 
     Attributes:
         of_day: From a day to its outcome. A `PermanentError` of one day does not keep the others from being published.
+        num_ahead: So many days are made, by another thread, while those before them are published.
     """
 
     of_day: Callable[[date], Outcome]
+    num_ahead: int = 0
 
 
 def together(outcomes: Iterable[Outcome]) -> Outcome:

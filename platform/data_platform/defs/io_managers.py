@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from data_platform import contracts
+from data_platform.ahead import read_ahead
 from data_platform.contracts.contract import Contract
 from data_platform.contracts.outcome import DayByDay, Outcome, together
 from data_platform.defs.describe import TABLE_NAME
@@ -90,11 +91,12 @@ class PublishingIOManager(dg.IOManager):
         done: dict[date, Metadata] = {}
         failed: dict[date, PermanentError] = {}
         at_hand: dict[date, Outcome] = {}
-        for day in days:
-            try:
-                at_hand[day] = made.of_day(day)
-            except PermanentError as error:
-                failed[day] = error
+        each = _each_made(made, days)
+        for day, outcome in read_ahead(each, at_most=made.num_ahead) if made.num_ahead else each:
+            if isinstance(outcome, Outcome):
+                at_hand[day] = outcome
+            else:
+                failed[day] = outcome
             is_full = sum(outcome.rows.height for outcome in at_hand.values()) >= _ROWS_AT_HAND
             if at_hand and (is_full or day == days[-1]):
                 # A transaction costs the same for a day as for many, so small days share one.
@@ -160,6 +162,14 @@ class PublishingIOManager(dg.IOManager):
         days = None if everything or not context.has_asset_partitions else _days(context.asset_partition_keys)
         with permanent_errors_are_final():
             return reading.read(stack.warehouse, stack.lake, contract, days)
+
+
+def _each_made(made: DayByDay, days: Sequence[date]) -> Iterator[tuple[date, Outcome | PermanentError]]:
+    for day in days:
+        try:
+            yield day, made.of_day(day)
+        except PermanentError as error:
+            yield day, error
 
 
 class WarehouseIOManager(PublishingIOManager):

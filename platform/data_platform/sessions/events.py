@@ -29,7 +29,6 @@ _COLUMNS = {
     "received_at": "received_at",
     "created_at": "created_at",
 }
-_TIME = pl.Datetime("us", "UTC")
 # The first two say no more than those after them, and Polars reads them several times as fast; the last is as Postgres
 # writes it: an offset without minutes.
 _FORMS = (
@@ -173,9 +172,10 @@ def times(texts: pl.Series) -> pl.Series:
     A file writes its times in one form, mostly: that of the first one is tried first, and each other only on what was
     left over.
     """
-    found = pl.Series(texts.name, [None], dtype=_TIME).new_from_index(0, len(texts))
     first = texts.drop_nulls().head(1)
-    for form in sorted(_FORMS, key=lambda form: _read_times(first, form).null_count()):
+    likely = next((form for form in _FORMS if not _read_times(first, form).has_nulls()), _FORMS[0])
+    found = _read_times(texts, likely)
+    for form in _FORMS:
         left = (found.is_null() & texts.is_not_null()).arg_true()
         if not len(left):
             break

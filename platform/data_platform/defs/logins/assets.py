@@ -88,7 +88,7 @@ def daily_logins(storage: Storage, monthly_snapshots: pl.LazyFrame, login_histor
     }
     zone = stack.settings.business_timezone
     sources = Sources(taken, rows_of, login_history, zone, rules.load())
-    return DayByDay(lambda day: logins_of(day, sources))
+    return DayByDay(lambda day: logins_of(day, sources), num_ahead=1)
 
 
 monthly_snapshots_checks = checks_of(monthly_snapshots)

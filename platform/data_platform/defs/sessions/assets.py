@@ -98,7 +98,8 @@ def sessions(storage: Storage) -> DayByDay:
     stack = storage.open()
     with permanent_errors_are_final():
         known = known_days(stack, rules.load())
-    return DayByDay(lambda day: sessionise.sessions_of(day, known, stack.settings.business_timezone))
+    zone = stack.settings.business_timezone
+    return DayByDay(lambda day: sessionise.sessions_of(day, known, zone), num_ahead=4)
 
 
 delivered_events_checks = checks_of(delivered_events)
