@@ -1,7 +1,7 @@
 """Work that goes on beside the caller's. What does not belong here: what the work is."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def read_ahead(items: Iterable[Item], *, at_most: int = 2) -> Iterator[Item]:
+def read_ahead(items: Iterable[Item], *, at_most: int = 2) -> Generator[Item, None, None]:
     """The same items, taken by another thread while the caller is busy with those before.
 
     What taking one raises is raised here, in its place. A caller that stops early waits for those under way.
