@@ -18,6 +18,7 @@ from rich.console import Console
 
 from benchmarks.logins import NUM_USERS, counters, put_snapshot
 from benchmarks.sessions import samples
+from data_platform import settings
 from data_platform.contracts import mobile_events, sessions
 from data_platform.contracts.outcome import Outcome
 from data_platform.definitions import defs
@@ -28,7 +29,6 @@ from data_platform.publish import protocol
 from data_platform.publish.shelves import LakeShelf, select
 from data_platform.sessions import rules
 from data_platform.sessions.sessionise import sessions_of
-from data_platform.settings import Settings
 from data_platform.stack import open_stack
 
 FIRST_DAY, NUM_LOGIN_DAYS = date(2026, 9, 1), 60
@@ -46,7 +46,7 @@ def main(server: Server, database: str) -> None:
 
 
 def _logins() -> None:
-    lake = Store(Settings().lake)
+    lake = Store(settings.load().lake)
     for number in range(NUM_LOGIN_DAYS):
         put_snapshot(lake, FIRST_DAY + timedelta(days=number), counters(FIRST_DAY + timedelta(days=number)))
     what = f"{NUM_LOGIN_DAYS} days of {NUM_USERS:,} users"
@@ -98,7 +98,7 @@ def one_run(asset: str, num_days: int) -> float:
 
 def publish_events() -> float:
     """Publishes days of mobile events; seconds."""
-    stack = open_stack(Settings())
+    stack = open_stack(settings.load())
     began = time.perf_counter()
     for day, rows in samples.days(NUM_EVENTS, NUM_EVENT_DAYS):
         by = protocol.Provenance("bench", "bench", protocol.clock(stack.warehouse))
@@ -110,7 +110,7 @@ def publish_events() -> float:
 
 def bare_loop() -> float:
     """Makes the sessions of every day; seconds."""
-    stack = open_stack(Settings())
+    stack = open_stack(settings.load())
     began = time.perf_counter()
     known = known_days(stack, rules.load())
     for day in sorted(known.num_events):
@@ -120,7 +120,7 @@ def bare_loop() -> float:
 
 def bare_copy() -> float:
     """Copies the published sessions into a table like theirs; seconds of copying."""
-    stack = open_stack(Settings())
+    stack = open_stack(settings.load())
     with stack.warehouse.transaction() as transaction:
         transaction.run("CREATE TABLE sessions.bare (LIKE sessions.sessions INCLUDING ALL)")
         seconds = 0.0

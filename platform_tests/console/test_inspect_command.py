@@ -1,7 +1,7 @@
 """`data-platform intake inspect FILE`: what it shows of any file, and its one sentence for what is none."""
 
 import json
-import os
+import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_platform import cli, intake
+from platform_tests.unprivileged import without_rights
 
 TABLE = b'Report\n\nid;name\n1;"Ann; B"\n2;Bob\n3\n4;\x92Cy\n\nTotal 4\n'
 
@@ -101,11 +102,17 @@ def test_a_directory_a_device_and_nothing_are_refused(tmp_path: Path, capsys: py
     assert "no regular file" in refusal(Path("/dev/null"), capsys)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "closed.csv"
-    path.touch(mode=0o000)
-    assert "Permission denied" in refusal(path, capsys)
+def test_a_file_that_may_not_be_read_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "closed.csv"
+        path.write_bytes(TABLE)
+        with without_rights():
+            assert inspect(path) == 0
+        capsys.readouterr()
+        path.chmod(0o000)
+        with without_rights():
+            assert "Permission denied" in refusal(path, capsys)
 
 
 def test_a_file_that_grows_while_it_is_read_is_told(

@@ -21,6 +21,7 @@ from platform_tests.local.embedded_postgres import (
     query,
     until,
 )
+from platform_tests.unprivileged import without_rights
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
@@ -124,12 +125,12 @@ def test_an_impossible_folder_is_named_in_one_sentence(place: str) -> None:
     assert is_one_sentence(str(refused.value))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_an_unwritable_folder_is_named_in_one_sentence(home: Path) -> None:
-    home.mkdir(mode=0o500)
-    with pytest.raises(LocalPostgresError, match="Permission denied") as refused:
-        postgres.ensure(home, ["warehouse"])
+def test_an_unwritable_folder_is_named_in_one_sentence(open_home: Path) -> None:
+    open_home.mkdir(mode=0o555)
+    with without_rights(), pytest.raises(LocalPostgresError, match="Permission denied") as refused:
+        postgres.ensure(open_home, ["warehouse"])
     assert is_one_sentence(str(refused.value))
+    assert list(open_home.iterdir()) == []
 
 
 def test_an_impossible_database_name_is_refused_and_leaves_no_server(home: Path) -> None:

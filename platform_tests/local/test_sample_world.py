@@ -7,6 +7,7 @@ import pytest
 from data_platform.lake import snapshots
 from data_platform.lake.store import Store
 from data_platform.local.sample_world import app, settle
+from data_platform.local.sample_world.mobile import event_files
 from data_platform.settings import Settings
 
 ZONE = "UTC"
@@ -35,10 +36,23 @@ def test_files_whose_laying_was_interrupted_are_laid_to_the_last(tmp_path: Path,
     assert keys(settle_in(tmp_path)) == whole
 
 
+def test_files_are_laid_as_they_are(tmp_path: Path) -> None:
+    landing = settle_in(tmp_path)
+    found = {entry.name: b"".join(landing.read(entry.key)) for entry in landing.list("mobile_events")}
+    assert found == {file.file_name: file.content for file in event_files()}
+
+
 def test_nothing_is_laid_beside_a_file_of_others_or_once_anything_arrived(tmp_path: Path) -> None:
-    folder(tmp_path / "landing").create("leads/own.csv", b"a,b\n")
-    assert keys(settle_in(tmp_path)) == ["leads/own.csv"]
+    folder(tmp_path / "landing").create("mobile_events/theirs.csv", b"")
+    assert keys(settle_in(tmp_path)) == ["mobile_events/theirs.csv"]
     assert keys(settle_in(tmp_path / "later", anything_arrived=True)) == []
+
+
+def test_nothing_is_laid_where_anything_outside_is_named(tmp_path: Path) -> None:
+    landing = folder(tmp_path / "landing")
+    named = Settings(local_dir=tmp_path, landing_uri=landing.uri)
+    settle(named, folder(tmp_path / "lake"), landing, None, anything_arrived=False)
+    assert keys(landing) == []
 
 
 @pytest.mark.parametrize("taken", [0, 1, -1])

@@ -1,7 +1,5 @@
-"""The sample world's mobile events carry every oddity of the real ones, and the numbers they promise are true."""
+"""The sample world's mobile files carry every oddity of the real ones, and the numbers they promise are true."""
 
-import csv
-import gzip
 import hashlib
 import io
 import json
@@ -9,142 +7,38 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
-from itertools import pairwise
+from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import polars as pl
 import pytest
 
-from data_platform.contracts.sessions import VERDICTS
-from data_platform.lake.store import Store
-from data_platform.local import sample_world
 from data_platform.local.sample_world.mobile import FIRST_DAY, HEADER, LAST_DAY, NUM_USERS, EventFile, event_files
 from data_platform.sessions import rules
-from data_platform.sessions.days import Days
-from data_platform.sessions.delivery import named_day
-from data_platform.sessions.events import delivered, read, united
-from data_platform.sessions.sessionise import sessions_of
-from data_platform.settings import Settings
-
-FILES = {file.file_name: file for file in event_files()}
-PACKED, TYPED, LINES = (FILES[f"mobile_events_2026-10-{name}"] for name in ("08.csv.gz", "14.parquet", "23.jsonl"))
-FIRST, SECOND = FILES["mobile_events_2026-10-17.csv"], FILES["mobile_events_2026-10-18.csv"]
-CUT, LAST_REGULAR, LATE = (FILES[f"mobile_events_2026-{day}.csv"] for day in ("10-20", "11-01", "11-02"))
-PLAIN = [file for name, file in FILES.items() if name.endswith(".csv")]
-GAP, DAY, MILLISECOND = timedelta(minutes=15), timedelta(days=1), timedelta(milliseconds=1)
-KNOWN_UNTIL = datetime(2026, 11, 1, 20, 8, 41, 507_000, UTC)
-
-Record = dict[str, str]
-Key = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """A file as the sessions product sees it."""
-
-    name: str
-    content: bytes
-
-    @property
-    def evidence_id(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
-
-    @property
-    def day(self) -> date:
-        day = named_day(self.name, arrived_on=date(2026, 11, 2))
-        assert day
-        return day
-
-    @property
-    def num_bytes(self) -> int:
-        return len(self.content)
-
-    def chunks(self) -> Iterator[bytes]:
-        yield self.content
-
-
-def as_delivered(file: EventFile) -> Delivered:
-    return Delivered(file.file_name, file.content)
-
-
-def text_of(file: EventFile) -> str:
-    return (gzip.decompress(file.content) if file is PACKED else file.content).decode("ascii")
-
-
-def lines_of(file: EventFile) -> list[str]:
-    """The lines of a delimited file below its header."""
-    return text_of(file).splitlines()[1:]
-
-
-def of_parquet(file: EventFile) -> list[Record]:
-    rows = pl.read_parquet(file.content).iter_rows(named=True)
-    return [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]
-
-
-@cache
-def records(file: EventFile) -> list[Record]:
-    """What a file says, in the plainest way; a record that was cut off is left out."""
-    if file is TYPED:
-        return of_parquet(file)
-    if file is LINES:
-        return [{name: value or "" for name, value in json.loads(line).items()} for line in text_of(file).splitlines()]
-    found = csv.DictReader(io.StringIO(text_of(file)), delimiter=";")
-    return [record for record in found if record["created_at"] is not None]
-
-
-def instant(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-@cache
-def events() -> dict[Key, list[tuple[datetime, str]]]:
-    """For each user and device the instants and names of its events that can be used, each once, in order."""
-    found: dict[Key, set[tuple[datetime, str]]] = {}
-    for record in (record for file in FILES.values() for record in records(file)):
-        at = instant(record["created_at"])
-        key = (record["anonymous_id"].strip().lower(), record["context_device_id"].strip().lower())
-        if at and FIRST_DAY <= at.date() <= LAST_DAY + DAY and all(key) and record["event_name"]:
-            found.setdefault(key, set()).add((at, record["event_name"]))
-    return {key: sorted(of_key) for key, of_key in found.items()}
-
-
-def all_records() -> list[Record]:
-    return [record for file in FILES.values() for record in records(file)]
-
-
-def gaps() -> Counter[timedelta]:
-    return Counter(later - earlier for of_key in events().values() for (earlier, _), (later, _) in pairwise(of_key))
-
-
-@cache
-def sessions(*, without: str | None = None) -> pl.DataFrame:
-    """The product's sessions of all files, or of all but one."""
-    read_files = [as_delivered(file) for file in FILES.values() if file.file_name != without]
-    found = pl.concat(batch.events for file in read_files for batch in read(file))
-    by_day = {
-        of_day.item(0, "day"): united(of_day.item(0, "day"), [of_day], {}).rows for of_day in found.partition_by("day")
-    }
-    days = Days({day: rows.height for day, rows in by_day.items()}, lambda day: by_day[day].lazy(), rules.load())
-    return pl.concat(sessions_of(day, days, "America/New_York").rows for day in sorted(by_day))
-
-
-def kinds(found: pl.DataFrame) -> set[tuple[str, str]]:
-    return set(found.select("verdict", "reason").iter_rows())
-
-
-def longest(found: pl.DataFrame) -> timedelta:
-    length = found.select((pl.col("ended_at") - pl.col("started_at")).max()).item()
-    assert isinstance(length, timedelta)
-    return length
+from data_platform.sessions.events import delivered
+from platform_tests.local.mobile_files import (
+    CUT,
+    DAY,
+    FILES,
+    FIRST,
+    LAST_REGULAR,
+    LATE,
+    LINES,
+    PACKED,
+    PLAIN,
+    SECOND,
+    TYPED,
+    Record,
+    all_records,
+    as_delivered,
+    events,
+    instant,
+    lines_of,
+    records,
+    text_of,
+)
 
 
 def test_two_processes_write_the_same_bytes() -> None:
@@ -305,10 +199,6 @@ def test_exact_duplicate_rows_occur_within_a_file_and_between_files() -> None:
     assert set(lines_of(LAST_REGULAR)) & set(lines_of(LATE))
 
 
-def test_the_product_keeps_each_event_once() -> None:
-    assert sessions()["num_events"].sum() == sum(map(len, events().values()))
-
-
 def test_received_at_may_be_blank_or_days_after_created_at() -> None:
     waits: list[timedelta] = []
     for record in all_records():
@@ -324,24 +214,6 @@ def test_the_late_file_brings_events_of_thirty_october_days() -> None:
     days = {at.date() for record in records(LATE) if (at := instant(record["created_at"])) and at.month == 10}
     assert len(days - {LAST_DAY}) == 30
     assert as_delivered(LATE).day == date(2026, 11, 2)
-
-
-def test_a_late_event_joins_two_sessions_and_another_gives_one_an_earlier_start() -> None:
-    before, after = sessions(without=LATE.file_name), sessions()
-    gone = before.join(after, on="session_id", how="anti")
-    now = gone.join(after, on=["anonymous_id", "device_id"], suffix="_now").filter(
-        pl.col("started_at").is_between("started_at_now", "ended_at_now")
-    )
-    assert Counter(
-        (row["day"].day, row["started_at"] > row["started_at_now"]) for row in now.iter_rows(named=True)
-    ) == {
-        (26, True): 1,
-        (28, True): 1,
-    }
-    joined = after.filter(
-        pl.col("session_id").is_in(now.filter(pl.col("day") == date(2026, 10, 26))["session_id_now"].to_list())
-    )
-    assert before.join(joined, on=["anonymous_id", "device_id"]).height == 2
 
 
 def test_one_event_name_is_unknown_to_the_rules() -> None:
@@ -370,83 +242,3 @@ def test_an_event_of_one_file_comes_again_with_an_offset_in_the_next() -> None:
     }
     for record in again:
         assert (record["anonymous_id"], record["event_name"], instant(record["created_at"])) in before
-
-
-def test_gaps_of_exactly_fifteen_minutes_and_of_a_millisecond_less_occur() -> None:
-    assert gaps()[GAP] == 1
-    assert gaps()[GAP - MILLISECOND] == 1
-
-
-def test_several_events_of_a_device_share_an_instant() -> None:
-    assert gaps()[timedelta()] >= 4
-
-
-def test_sessions_have_every_verdict_and_every_reason() -> None:
-    assert kinds(sessions()) == {(verdict, reason) for verdict, reasons in VERDICTS.items() for reason in reasons}
-
-
-def test_some_sessions_have_no_length_with_one_event_and_with_several() -> None:
-    lengthless = sessions().filter(pl.col("started_at") == pl.col("ended_at"))
-    assert {1, 3} <= set(lengthless["num_events"])
-
-
-def test_a_ride_over_midnight_is_booked_once_whether_the_gap_parts_it_or_not() -> None:
-    within = sessions().filter((pl.col("ended_on") > pl.col("day")) & (pl.col("verdict") == "booked"))
-    assert within["reason"].to_list() == ["ride_done"]
-    parted = sessions().filter(pl.col("continues_ride_at").dt.date() < pl.col("day"))
-    assert parted["verdict"].to_list() == ["continued"]
-
-
-def test_a_session_without_a_ride_goes_over_midnight_and_another_on_for_more_than_a_day() -> None:
-    over_midnight = sessions().filter((pl.col("ended_on") > pl.col("day")) & (pl.col("verdict") == "looked"))
-    assert sorted((over_midnight["ended_on"] - over_midnight["day"]).to_list()) == [DAY, 2 * DAY]
-    assert longest(sessions()) > DAY
-
-
-def test_rides_end_within_the_gap_and_long_after_it() -> None:
-    riding = sessions().filter(pl.col("reason") == "ride_done", pl.col("ms_riding").is_not_null())["ms_riding"]
-    quarter = GAP // MILLISECOND
-    assert (riding < quarter).sum() > 100
-    assert (riding > quarter).sum() > 50
-    assert kinds(sessions().filter(pl.col("continues_ride_at").is_not_null())) >= {
-        ("continued", "ride_of_earlier_session")
-    }
-
-
-def test_a_start_fails_and_then_succeeds_in_some_sessions_and_in_others_never() -> None:
-    failed = sessions().filter(pl.col("start_failed_at").is_not_null())
-    assert failed.filter(pl.col("ride_started_at") > pl.col("start_failed_at"))["verdict"].unique().to_list() == [
-        "booked"
-    ]
-    assert "failed" in failed["verdict"]
-
-
-def test_at_the_end_of_known_time_two_sessions_are_open_and_all_of_october_is_settled() -> None:
-    open_ones = sessions().filter("is_open")
-    assert set(open_ones["day"]) == {LAST_DAY + DAY}
-    assert kinds(open_ones) == {("booked", "ride_open"), ("looked", "only_looked")}
-    assert sessions()["ended_at"].max() == KNOWN_UNTIL
-
-
-@pytest.fixture
-def landing(tmp_path: Path) -> Store:
-    return Store((tmp_path / "landing").as_uri())
-
-
-def test_the_files_are_put_into_the_landing_prefix_as_they_are(lake: Store, landing: Store) -> None:
-    sample_world.settle(Settings(), lake, landing, None, anything_arrived=False)
-    found = {entry.name: b"".join(landing.read(entry.key)) for entry in landing.list("mobile_events")}
-    assert found == {file.file_name: file.content for file in event_files()}
-
-
-def test_no_file_is_put_beside_real_ones(lake: Store, landing: Store) -> None:
-    sample_world.settle(Settings(), lake, landing, None, anything_arrived=True)
-    assert not landing.list()
-    landing.create("mobile_events/theirs.csv", b"")
-    sample_world.settle(Settings(), lake, landing, None, anything_arrived=False)
-    assert [entry.key for entry in landing.list()] == ["mobile_events/theirs.csv"]
-
-
-def test_no_file_is_put_where_anything_outside_is_named(lake: Store, landing: Store) -> None:
-    sample_world.settle(Settings(landing_uri=landing.uri), lake, landing, None, anything_arrived=False)
-    assert not landing.list()
