@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -46,3 +47,29 @@ def test_nobody_goes_on_taking_once_the_caller_has_stopped() -> None:
     assert [next(ahead), next(ahead)] == [0, 0]
     ahead.close()
     assert threading.active_count() == before
+
+
+def test_a_caller_that_stops_waits_for_the_item_under_way_and_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, is_told = threading.Event(), threading.Event()
+    taken: list[int] = []
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def tell(pool: ThreadPoolExecutor, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        shutdown(pool, wait=False, cancel_futures=cancel_futures)
+        is_told.set()
+        shutdown(pool, wait=wait)
+
+    def items() -> Iterator[int]:
+        for number in range(10):
+            if number == 1:
+                begun.set()
+                is_told.wait(60)
+            taken.append(number)
+            yield number
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", tell)
+    ahead = read_ahead(items(), at_most=4)
+    assert next(ahead) == 0
+    assert begun.wait(60)
+    ahead.close()
+    assert taken == [0, 1]

@@ -3,7 +3,10 @@
 import gzip
 from datetime import UTC, date, datetime, timedelta
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_platform.intake import gzipped
 from data_platform.sessions import events
@@ -76,6 +79,25 @@ def test_what_is_no_event_has_its_reason(changes: dict[str, str], reason: str | 
 def test_a_time_with_an_offset_is_turned_into_utc_and_one_without_is_utc(text: str) -> None:
     found, _ = read(text_of([a_record(created_at=text, received_at=text)]))
     assert found.select("created_at", "received_at").rows() == [(AT, AT)]
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                ("2026-06-10T10:11:12.345Z", 345_000), ("2026-06-10 10:11:12.345", 345_000),
+                ("2026-06-10 10:11:12.345678", 345_678), ("2026-06-10T10:11:12", 0),
+                ("2026-06-10T12:11:12.5+02:00", 500_000), ("2026-06-10 12:11:12.345678+02", 345_678),
+                ("2026-06-10T10:11:12.345X", None), ("", None), (None, None),
+            ]
+        )
+    )
+)  # fmt: skip
+def test_times_of_many_forms_in_any_order_are_each_read(times: list[tuple[str | None, int | None]]) -> None:
+    found = events.times(pl.Series("created_at", [text for text, _ in times], dtype=pl.String))
+    wanted = [None if micro is None else AT.replace(microsecond=micro) for _, micro in times]
+    assert found.to_list() == wanted
+    assert found.dtype == pl.Datetime("us", "UTC")
 
 
 def test_the_same_event_in_other_words_is_the_same_event() -> None:

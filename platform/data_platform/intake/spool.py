@@ -51,7 +51,7 @@ class Spool(Generic[Kind]):
         return frames
 
     def _write(self) -> None:
-        for rows in pl.concat(self._waiting).partition_by(self._by, maintain_order=True) if self._waiting else ():
+        for rows in pl.concat(self._waiting).partition_by(self._by) if self._waiting else ():
             kind = rows.item(0, self._by)
             begin = self._file.seek(0, 2)
             rows.write_ipc_stream(self._file)
