@@ -34,7 +34,8 @@ def main() -> None:
 
         reading = CONTENDERS[task["contender"]](Path(task["path"]))
         answer = asdict(judge(Sample(**task["sample"]), reading.frames(reading.pieces), reading.rejected))
-    print(json.dumps(answer | {"peak_bytes": _peak_memory_bytes()}))
+    # At once: pyarrow may abort a process that is ending (its issue 34314), which is not the reading.
+    print(json.dumps(answer | {"peak_bytes": _peak_memory_bytes()}), flush=True)
 
 
 def _peak_memory_bytes() -> int:
