@@ -35,7 +35,7 @@ def test_a_source_is_named_by_its_file(tmp_path: Path) -> None:
     ("text", "line", "words"),
     [
         ("title: [", 1, ["not valid YAML"]),
-        ("just text", 1, ["expected `title`, `state` and `fields`"]),
+        ("just text", 1, ["expected fields such as title, state, fields"]),
         (GOOD.replace("state: TX", "state: Texas"), 2, ["state", "'^[A-Z]{2}$'"]),
         (GOOD.replace("as: phone", "as: fone"), 5, ["fields.phone.as", "'phone'"]),
         (GOOD + "  colour: {as: text, of: Colour}\n", 6, ["fields.colour", "not a column of leads"]),

@@ -54,7 +54,7 @@ def test_a_mistake_in_the_rules_is_one_sentence_with_the_field(
     with pytest.raises(RulesError) as caught:
         rules.load(written(tmp_path, **changes))
     message = str(caught.value)
-    assert message.startswith("rules.yaml cannot be used; correct ")
+    assert message.startswith("rules.yaml, line ")
     assert field in message
     assert message.endswith(".")
     assert "\n" not in message
@@ -62,7 +62,7 @@ def test_a_mistake_in_the_rules_is_one_sentence_with_the_field(
 
 def test_rules_that_are_no_yaml_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text("gap_minutes: [")
-    with pytest.raises(RulesError, match=r"^rules.yaml is no YAML that can be read: .*\.$"):
+    with pytest.raises(RulesError, match=r"^rules.yaml, line 1: not valid YAML, .*\.$"):
         rules.load(tmp_path / "rules.yaml")
 
 

@@ -4,16 +4,16 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from data_platform import typed_yaml
 from data_platform.errors import PermanentError
 
 FILE = Path(__file__).parent / "rules.yaml"
 
 
 class RulesError(PermanentError):
-    """`rules.yaml` has a mistake; the message names file and field."""
+    """`rules.yaml` has a mistake; the message names file, line and field."""
 
 
 class Rules(BaseModel):
@@ -35,10 +35,4 @@ def load(file: Path = FILE) -> Rules:
     Raises:
         RulesError: The file is no YAML, or a field is missing, unknown or has a value that it cannot have.
     """
-    try:
-        return Rules.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        raise RulesError(f"{file.name} cannot be used; correct {'; '.join(faults)}.") from None
-    except (yaml.YAMLError, ValueError) as error:  # the second for a day that is in no calendar
-        raise RulesError(f"{file.name} is no YAML that can be read: {' '.join(str(error).split())}.") from None
+    return typed_yaml.load(file, Rules, RulesError)

@@ -6,9 +6,9 @@ from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from data_platform import typed_yaml
 from data_platform.contracts.steps import STEPS
 from data_platform.errors import PermanentError
 
@@ -17,7 +17,7 @@ _OTHER = "other"
 
 
 class RulesError(PermanentError):
-    """`rules.yaml` has a mistake; the message names file and field."""
+    """`rules.yaml` has a mistake; the message names file, line and field."""
 
 
 class Rules(BaseModel):
@@ -76,13 +76,4 @@ def load(file: Path = FILE) -> Rules:
     Raises:
         RulesError: The file is no YAML, or a field is missing, unknown or has a value that it cannot have.
     """
-    try:
-        return Rules.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}".lstrip(": ")
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-        raise RulesError(f"{file.name} cannot be used; correct {'; '.join(faults)}.") from None
-    except yaml.YAMLError as error:
-        raise RulesError(f"{file.name} is no YAML that can be read: {' '.join(str(error).split())}.") from None
+    return typed_yaml.load(file, Rules, RulesError)

@@ -6,11 +6,11 @@ Adding a source is adding one file here. What does not belong here: what a value
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from data_platform import typed_yaml
 from data_platform.contracts.leads import LeadFields
 from data_platform.errors import PermanentError
 
@@ -23,7 +23,6 @@ Reading = Literal[
     "text", "capitals", "phone", "email", "zip", "date", "integer", "flag", "schedule", "first_name", "last_name",
     "street_of_address", "city_of_address", "zip_of_address",
 ]  # fmt: skip
-_NOT_IN_THE_FILE = {"str", "dict[str,str]", "[key]"}  # parts of a place that only Pydantic knows
 
 
 class LayoutError(PermanentError):
@@ -153,37 +152,4 @@ def load(path: Path) -> Source:
     Raises:
         LayoutError: It is not YAML, or not a layout; the message says line and field.
     """
-    text = path.read_text(encoding="utf-8")
-    try:
-        tree = cast("yaml.Node | None", yaml.compose(text, Loader=yaml.SafeLoader))
-        content: object = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise LayoutError(f"{path.name}, line {line}: not valid YAML, {error.problem}.") from None
-    if not isinstance(content, dict):
-        raise LayoutError(f"{path.name}, line 1: expected `title`, `state` and `fields`.")
-    try:
-        return Source.model_validate({**cast("dict[str, object]", content), "name": path.stem})
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        place = [str(part) for part in fault["loc"] if part not in _NOT_IN_THE_FILE]
-        message = fault["msg"].removeprefix("Value error, ")
-        raise LayoutError(
-            f"{path.name}, line {_line_of(tree, place)}, {'.'.join(place) or 'layout'}: {message}."
-        ) from None
-
-
-def _line_of(node: yaml.Node | None, place: list[str]) -> int:
-    """The line of the deepest part of a place that the file has."""
-    line = node.start_mark.line + 1 if node else 1
-    for part in place:
-        children = {}
-        if isinstance(node, yaml.MappingNode):
-            children = {key.value: (key, value) for key, value in node.value}
-        elif isinstance(node, yaml.SequenceNode):
-            children = {str(number): (value, value) for number, value in enumerate(node.value)}
-        if part not in children:
-            break
-        key, node = children[part]
-        line = key.start_mark.line + 1
-    return line
+    return typed_yaml.load(path, Source, LayoutError, name=path.stem)
