@@ -129,3 +129,13 @@ def test_a_row_that_was_gone_when_the_counters_were_reset_has_no_upper_bound() -
     example.resets[date(2026, 6, 9)] = "restored from a backup"
     row = example.rows(10)[1]
     assert (row["low"], row["high"], row["status"], row["reason"]) == (0, None, "bounded", "row_returned")
+
+
+def test_a_row_that_was_unreadable_when_the_counters_were_reset_has_no_upper_bound() -> None:
+    """The ninth was read on the evening of the tenth: what the reset before it took may be of the tenth."""
+    example = (
+        Example().read(8, (1, 1, "08T12:00")).read(9, (1, 1, "08T12:00"), late=timedelta(hours=21), has_rejects=True)
+    )
+    example.read(10, (1, 1, "08T12:00"), (2, 4, "10T23:00")).resets[date(2026, 6, 9)] = "restored from a backup"
+    row = example.rows(10)[2]
+    assert (row["low"], row["high"], row["status"], row["reason"]) == (0, None, "bounded", "row_was_rejected")

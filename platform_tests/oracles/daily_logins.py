@@ -138,6 +138,8 @@ class App:
             kind = "steady"
         # A reset that was declared while the row was gone may have taken any number with it.
         is_bounded = not (seen and not before and any(seen[-1] < of <= after for of in self.resets))
+        # So may one after midnight from a row that could not be read then.
+        is_bounded = is_bounded and not (kind == "row_was_rejected" and earlier[-1] in self.resets)
         return Span(kind, base, counter, last, begin, end, self.tolerance, is_bounded)
 
     def rest(self, month: date, day: date, key: tuple[int, str]) -> tuple[Known, str | None]:

@@ -231,7 +231,9 @@ def _verdict(
     ]:
         if step in first:
             return verdict, reason, first[step], step
-    return "no_intent", "no_intent", visit[0].created_at, rules.step(visit[0])
+    # Of events of the same instant, one that is a step decides.
+    at_once = [rules.step(event) for event in visit if event.created_at == visit[0].created_at]
+    return "no_intent", "no_intent", visit[0].created_at, next((step for step in at_once if step), None)
 
 
 def _milliseconds(begin: datetime, end: datetime | None) -> int | None:

@@ -211,3 +211,9 @@ def test_the_tally_of_a_day_names_the_files_of_the_events_in_its_sessions() -> N
     outcome = sessions_of(TODAY, days_of(events, HOUSE), "UTC")
     assert outcome.tally["num_used"].sum() == 3
     assert in_order(outcome.rows.to_dicts())[-1]["num_events"] == 2
+
+
+def test_of_events_at_one_instant_one_that_is_a_step_decides() -> None:
+    """Neither is the end of a ride that is known: the start lies further back than the longest ride."""
+    row = settled_one("10:00 dialogue", "10:00 rated")
+    assert (row["verdict"], row["decided_by"]) == ("no_intent", "rated")

@@ -64,7 +64,7 @@ class Sources:
         # An empty snapshot says nothing of when it was read: not before its day had ended.
         read_at = rows["read_at"][0] if rows.height else start_of(day + DAY, self.zone)
         of_month = rows.lazy().filter(pl.col("month") == month)
-        return Counters(day, read_at, of_month, self.taken[day].has_rejects)
+        return Counters(day, read_at, of_month, self.taken[day].has_rejects, began_anew=day in self.rules.resets)
 
     def stretch(self, earlier: date | None, later: date, others: Sequence[date], month: date) -> Stretch:
         """The time from the snapshot of one day to that of another; `others` are the month's before the first."""
@@ -75,7 +75,6 @@ class Sources:
             after,
             self._seen_earlier(new, others, month, later) if new is not None and new.height else None,
             self.rules.tolerance,
-            began_anew=later in self.rules.resets,
             month_begins_at=start_of(month, self.zone),
             ends_at=start_of(later + DAY, self.zone) if month_of(later) == month else None,
         )
@@ -140,7 +139,7 @@ def logins(day: date, sources: Sources) -> Outcome:
             num_later=pl.col("rise") - end.estimate - correction,
             from_snapshot=pl.lit(need.earlier, dtype=pl.Date),
             to_snapshot=pl.lit(need.later),
-            is_broken=(pl.col("kind") == "reset") & pl.lit(not stretch.began_anew),
+            is_broken=(pl.col("kind") == "reset") & pl.lit(not stretch.after.began_anew),
         )
         .with_columns(low="number_low", high="number_high")
         .with_columns(reason=_reason(need, has_history=has_history))

@@ -23,12 +23,14 @@ class Counters:
         read_at: When they were read (UTC).
         rows: Columns of `KEY`, `user_type`, `num_logins`, `last_login_at`.
         has_rejects: Whether the snapshot held rows that could not be used: one that is missing may be among them.
+        began_anew: Whether the counters are known to have been reset since the snapshot before.
     """
 
     day: date | None
     read_at: datetime
     rows: pl.LazyFrame
     has_rejects: bool = False
+    began_anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,6 @@ class Stretch:
             earlier snapshot of the month had them, with what their days until then were counted to, and whether they
             have counted no more since than they show now.
         tolerance: The most that a counter may fall as a late correction.
-        began_anew: Whether the counters are known to have been reset meanwhile.
         month_begins_at: When the month of the counters began.
         ends_at: The midnight that `after` is the snapshot of; None where it is of another month.
     """
@@ -70,7 +71,6 @@ class Stretch:
     after: Counters
     seen_earlier: pl.LazyFrame | None
     tolerance: int
-    began_anew: bool
     month_begins_at: datetime
     ends_at: datetime | None
 
@@ -99,8 +99,11 @@ class Stretch:
             .then(rise.clip(0))
             .when(kind == "correction")
             .then(self.tolerance + rise)
-            .when(kind.is_in(["row_returned", "row_was_rejected"]) & pl.col("is_bounded").fill_null(value=True))
-            .then(pl.col("counter")),
+            .when(kind == "row_returned")
+            .then(pl.when(pl.col("is_bounded")).then("counter"))
+            # Of a reset after midnight nobody knows what it took from a row that could not be read then.
+            .when((kind == "row_was_rejected") & pl.lit(not self.before.began_anew))
+            .then("counter"),
             estimate=pl.when(kind.is_in(["reset", "row_returned"]) & (rise < 0))
             .then(pl.col("counter"))
             .otherwise(rise.clip(0)),
@@ -114,7 +117,7 @@ class Stretch:
         was_used = last.ne_missing(pl.col("login_before")) & (last.is_null() | (last > since))
         is_odd = last.is_null() | (last > self.after.read_at) | (last < since)
         return (
-            pl.when(pl.lit(self.began_anew))
+            pl.when(pl.lit(self.after.began_anew))
             .then(pl.lit("reset"))
             .when(pl.col("found_earlier").is_not_null())
             .then(pl.lit("row_returned"))
