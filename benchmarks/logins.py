@@ -108,7 +108,7 @@ def main(server: Server, database: str) -> None:
 def _stack(url: str, folder: Path) -> Stack:
     lake = Store((folder / "lake").as_uri())
     app = ForeignDatabase(SecretStr(url), "APP_DATABASE_URL")
-    return Stack(Settings(local_dir=folder), Warehouse(SecretStr(url)), lake, Store(f"{lake.uri}/landing"), app)
+    return Stack(Settings(local_dir=folder), Warehouse(SecretStr(url)), lake, Store(f"{lake.uri}/landing"), app, None)
 
 
 def _begin_anew(stack: Stack, url: str, day: date) -> None:

@@ -18,7 +18,7 @@ from data_platform.warehouse.foreign import ForeignDatabase
 from data_platform.warehouse.migrate import migrate
 from data_platform.warehouse.views import refresh
 
-_WAREHOUSE, _DAGSTER, _APP = "warehouse", "dagster", "app"
+_WAREHOUSE, _DAGSTER, _APP, _LESSONS = "warehouse", "dagster", "app", "lessons"
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Stack:
 
     Attributes:
         app: The app's database; None where other settings are set and this one is not.
+        sample_lessons: The sample's database of completed lessons; None where any setting names something outside.
     """
 
     settings: Settings
@@ -34,6 +35,7 @@ class Stack:
     lake: Store
     landing: Store
     app: ForeignDatabase | None
+    sample_lessons: SecretStr | None
 
 
 def open_stack(settings: Settings) -> Stack:
@@ -44,7 +46,8 @@ def open_stack(settings: Settings) -> Stack:
         PermanentError: The embedded Postgres cannot be started here, or a migration failed.
     """
     url = settings.warehouse_url or SecretStr(_embedded(settings).url(_WAREHOUSE))
-    app_url = settings.app_database_url or (SecretStr(_embedded(settings).url(_APP)) if settings.is_embedded else None)
+    samples = _embedded(settings) if settings.is_embedded else None
+    app_url = settings.app_database_url or (SecretStr(samples.url(_APP)) if samples else None)
     migrate(url, settings_module.sql_folder() / "migrations")
     refresh(url, settings_module.sql_folder() / "views")
     return Stack(
@@ -53,6 +56,7 @@ def open_stack(settings: Settings) -> Stack:
         Store(settings.lake, settings.aws_endpoint_url),
         Store(settings.landing, settings.aws_endpoint_url),
         ForeignDatabase(app_url, "APP_DATABASE_URL") if app_url else None,
+        SecretStr(samples.url(_LESSONS)) if samples else None,
     )
 
 
@@ -63,6 +67,6 @@ def dagster_database(settings: Settings) -> SecretStr:
 
 def _embedded(settings: Settings) -> postgres.Server:
     try:
-        return postgres.ensure(settings.local_dir.absolute() / "postgres", [_WAREHOUSE, _DAGSTER, _APP])
+        return postgres.ensure(settings.local_dir.absolute() / "postgres", [_WAREHOUSE, _DAGSTER, _APP, _LESSONS])
     except postgres.LocalPostgresError as error:
         raise PermanentError(str(error)) from error

@@ -23,7 +23,7 @@ def keys(store: Store) -> list[str]:
 
 def settle_in(path: Path, *, anything_arrived: bool = False) -> Store:
     landing = folder(path / "landing")
-    settle(Settings(local_dir=path), folder(path / "lake"), landing, None, anything_arrived=anything_arrived)
+    settle(Settings(local_dir=path), folder(path / "lake"), landing, None, None, anything_arrived=anything_arrived)
     return landing
 
 
@@ -51,7 +51,7 @@ def test_nothing_is_laid_beside_a_file_of_others_or_once_anything_arrived(tmp_pa
 def test_nothing_is_laid_where_anything_outside_is_named(tmp_path: Path) -> None:
     landing = folder(tmp_path / "landing")
     named = Settings(local_dir=tmp_path, landing_uri=landing.uri)
-    settle(named, folder(tmp_path / "lake"), landing, None, anything_arrived=False)
+    settle(named, folder(tmp_path / "lake"), landing, None, None, anything_arrived=False)
     assert keys(landing) == []
 
 

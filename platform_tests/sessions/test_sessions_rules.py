@@ -214,6 +214,6 @@ def test_the_tally_of_a_day_names_the_files_of_the_events_in_its_sessions() -> N
 
 
 def test_of_events_at_one_instant_one_that_is_a_step_decides() -> None:
-    """Neither is the end of a ride that is known: the start lies further back than the longest ride."""
+    """Which comes first of the two, no time tells; a rating of no ride that is known has no other verdict."""
     row = settled_one("10:00 dialogue", "10:00 rated")
     assert (row["verdict"], row["decided_by"]) == ("no_intent", "rated")
