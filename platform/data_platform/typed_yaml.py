@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from data_platform.errors import PermanentError
 
@@ -45,20 +46,23 @@ def load(path: Path, model: type[Model], wrong: type[PermanentError], **more: ob
         return model.model_validate({**cast("Mapping[str, object]", content), **more})
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
-        told = [_told(tree, [str(part) for part in fault["loc"]], fault["msg"]) for fault in faults]
+        told = [_told(tree, fault) for fault in faults]
         raise wrong(f"{path.name}, {'; '.join(dict.fromkeys(told))}.") from None
 
 
-def _told(tree: yaml.Node | None, place: list[str], message: str) -> str:
+def _told(tree: yaml.Node | None, fault: ErrorDetails) -> str:
+    place = [str(part) for part in fault["loc"]]
     line, in_file = _found(tree, place)
-    return f"line {line}, {'.'.join(in_file) or 'the whole file'}: {message.removeprefix('Value error, ')}"
+    if fault["type"] == "missing":
+        in_file.append(place[-1])
+    return f"line {line}, {'.'.join(in_file) or 'the whole file'}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def _found(node: yaml.Node | None, place: list[str]) -> tuple[int, list[str]]:
     """The line of the deepest part of a place that the file has, and the place without what only Pydantic knows."""
     line = node.start_mark.line + 1 if node else 1
     in_file: list[str] = []
-    for number, part in enumerate(place):
+    for part in place:
         children: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         if isinstance(node, yaml.MappingNode):
             children = {key.value: (key, value) for key, value in node.value}
@@ -68,6 +72,4 @@ def _found(node: yaml.Node | None, place: list[str]) -> tuple[int, list[str]]:
             key, node = children[part]
             line = key.start_mark.line + 1
             in_file.append(part)
-        elif number == len(place) - 1 and part.isidentifier() and isinstance(node, yaml.MappingNode):
-            in_file.append(part)  # a field that is missing
     return line, in_file

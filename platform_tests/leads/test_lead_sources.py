@@ -45,6 +45,7 @@ def test_a_source_is_named_by_its_file(tmp_path: Path) -> None:
         (GOOD + "  city: {as: text, of: City, extract: '('}\n", 6, ["fields.city.extract", "not a regular expression"]),
         (GOOD + "  city: {as: text, of: City, extract: '.*'}\n", 6, ["fields.city.extract", "exactly one group"]),
         (GOOD + "  schedule: {as: schedule, of: Hours}\n", 6, ["fields.schedule", "each day of the week"]),
+        (GOOD + "  schedule: {as: schedule, of: {Mon: 3}}\n", 6, ["fields.schedule.of.Mon: ", "fields.schedule.of: "]),
         (GOOD + "  accepts_financial_aid: {as: flag, of: Aid}\n", 6, ["fields.accepts_financial_aid", "true_when"]),
         (GOOD + "max_reject_share: 10%\n", 6, ["max_reject_share", "valid number"]),
         (GOOD + "max_reject_share: 10\n", 6, ["max_reject_share", "less than or equal to 1"]),
