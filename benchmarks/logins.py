@@ -108,7 +108,8 @@ def main(server: Server, database: str) -> None:
 def _stack(url: str, folder: Path) -> Stack:
     lake = Store((folder / "lake").as_uri())
     app = ForeignDatabase(SecretStr(url), "APP_DATABASE_URL")
-    return Stack(Settings(local_dir=folder), Warehouse(SecretStr(url)), lake, Store(f"{lake.uri}/landing"), app, None)
+    landing, reports = Store(f"{lake.uri}/landing"), Store(f"{lake.uri}/reports")
+    return Stack(Settings(local_dir=folder), Warehouse(SecretStr(url)), lake, landing, app, reports, None)
 
 
 def _begin_anew(stack: Stack, url: str, day: date) -> None:

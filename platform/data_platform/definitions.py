@@ -6,6 +6,7 @@ import dagster as dg
 
 from data_platform.defs.io_managers import LakeIOManager, WarehouseIOManager, bound_to_storage
 from data_platform.defs.operations.replay_job import EVERYTHING, replay_rejects_job
+from data_platform.defs.reports.delivering import report_io_manager
 from data_platform.defs.resources import Storage
 
 
@@ -24,6 +25,7 @@ def bound(parts: dg.Definitions) -> dg.Definitions:
                 "storage": Storage(),
                 "warehouse_io_manager": bound_to_storage(WarehouseIOManager),
                 "lake_io_manager": bound_to_storage(LakeIOManager),
+                "report_io_manager": report_io_manager,
             },
             jobs=[
                 dg.define_asset_job(EVERYTHING, selection=dg.AssetSelection.all(), description="Every asset and check.")

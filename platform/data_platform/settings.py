@@ -4,6 +4,8 @@ The only module that reads the environment, and only when `load` is called: neve
 set, the embedded stack under `.local/` serves. What does not belong here: how a setting is used.
 """
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -31,15 +33,33 @@ def sql_folder() -> Path:
     return packaged if packaged.is_dir() else _CHECKOUT / "sql"
 
 
-def _postgres_url(value: SecretStr) -> SecretStr:
-    parts = urlsplit(value.get_secret_value())
-    try:
-        complete = parts.scheme in {"postgresql", "postgres"} and parts.hostname and parts.path.strip("/")
-        complete = complete and parts.port != 0
-    except ValueError:  # the port is no number
-        complete = False
-    if not complete:
-        raise ValueError("expected postgresql://user:password@host:port/database")
+def _server_url(*schemes: str, expected: str, has_path: bool = True) -> Callable[[SecretStr], SecretStr]:
+    def check(value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        try:
+            complete = parts.scheme in schemes and parts.hostname and parts.port != 0
+        except ValueError:  # the port is no number
+            complete = False
+        if not complete or (has_path and not parts.path.strip("/")):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return check
+
+
+_postgres_url = _server_url("postgresql", "postgres", expected="postgresql://user:password@host:port/database")
+_sql_url = _server_url(
+    *("mysql", "postgresql", "postgres"),
+    expected="mysql://user:password@host:port/database, or the same with postgresql://",
+)
+_mail_url = _server_url(
+    *("smtp", "smtps", "ses"), expected="smtp://user:password@host:port, smtps://... or ses://region", has_path=False
+)
+
+
+def _mail_address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", value):
+        raise ValueError("expected an address such as reports@example.com")
     return value
 
 
@@ -99,6 +119,37 @@ class Settings(BaseSettings):
         Annotated[SecretStr, AfterValidator(_postgres_url)] | None,
         Field(description="The app's Postgres with its login counters. Unset: a sample, where nothing else is set."),
     ] = None
+    lessons_database_url: Annotated[
+        Annotated[SecretStr, AfterValidator(_sql_url)] | None,
+        Field(
+            description="The MySQL (or Postgres) with completed lessons. Unset: a sample, where nothing else is set."
+        ),
+    ] = None
+    reports_uri: Annotated[
+        Annotated[str, AfterValidator(_storage_uri)] | None,
+        Field(
+            description="Where reports are delivered: file:///folder or s3://bucket/prefix. Unset: LAKE_URI/reports."
+        ),
+    ] = None
+    report_link_hours: Annotated[
+        int,
+        Field(ge=1, le=168, description="Hours for which a link to a report in S3 opens it, at most a week."),
+    ] = 72
+    mail_url: Annotated[
+        Annotated[SecretStr, AfterValidator(_mail_url)] | None,
+        Field(
+            description="Sends reports to their recipients: smtp://user:password@host:port, smtps://... or"
+            " ses://region. Unset: no mail."
+        ),
+    ] = None
+    mail_from: Annotated[
+        Annotated[str, AfterValidator(_mail_address)] | None,
+        Field(description="The sender's address of that mail."),
+    ] = None
+    mail_attachment_megabytes: Annotated[
+        int,
+        Field(ge=0, le=25, description="Files up to this size, together, are attached; larger ones go by link alone."),
+    ] = 5
     aws_endpoint_url: Annotated[
         Annotated[str, AfterValidator(_http_url)] | None,
         Field(description="Address of an S3-compatible server. Unset: AWS. Credentials come from AWS's own variables."),
@@ -116,7 +167,8 @@ class Settings(BaseSettings):
     @property
     def is_embedded(self) -> bool:
         """Whether nothing outside is named: all data is the embedded stack's own."""
-        return not (self.warehouse_url or self.lake_uri or self.landing_uri or self.app_database_url)
+        databases = self.warehouse_url or self.app_database_url or self.lessons_database_url
+        return not (databases or self.lake_uri or self.landing_uri or self.reports_uri)
 
     @property
     def lake(self) -> str:
@@ -127,6 +179,11 @@ class Settings(BaseSettings):
     def landing(self) -> str:
         """URI of the landing prefix, with the default filled in."""
         return self.landing_uri or f"{self.lake}/landing"
+
+    @property
+    def reports(self) -> str:
+        """URI of the prefix that reports are delivered under, with the default filled in."""
+        return self.reports_uri or f"{self.lake}/reports"
 
 
 def load() -> Settings:

@@ -1,4 +1,4 @@
-"""The running stack that the settings describe: warehouse, lake and landing prefix, opened and brought up to date.
+"""The running stack that the settings describe: databases and stores, opened and brought up to date.
 
 The one place that turns settings into connections; with no warehouse set, the embedded Postgres is started here.
 What does not belong here: using any of them.
@@ -26,8 +26,9 @@ class Stack:
     """What a run works with.
 
     Attributes:
+        reports: Where reports are delivered.
         app: The app's database; None where other settings are set and this one is not.
-        sample_lessons: The sample's database of completed lessons; None where any setting names something outside.
+        lessons: The database of completed lessons, in MySQL or Postgres; None likewise.
     """
 
     settings: Settings
@@ -35,7 +36,8 @@ class Stack:
     lake: Store
     landing: Store
     app: ForeignDatabase | None
-    sample_lessons: SecretStr | None
+    reports: Store
+    lessons: ForeignDatabase | None
 
 
 def open_stack(settings: Settings) -> Stack:
@@ -48,6 +50,7 @@ def open_stack(settings: Settings) -> Stack:
     url = settings.warehouse_url or SecretStr(_embedded(settings).url(_WAREHOUSE))
     samples = _embedded(settings) if settings.is_embedded else None
     app_url = settings.app_database_url or (SecretStr(samples.url(_APP)) if samples else None)
+    lessons_url = settings.lessons_database_url or (SecretStr(samples.url(_LESSONS)) if samples else None)
     migrate(url, settings_module.sql_folder() / "migrations")
     refresh(url, settings_module.sql_folder() / "views")
     return Stack(
@@ -56,7 +59,8 @@ def open_stack(settings: Settings) -> Stack:
         Store(settings.lake, settings.aws_endpoint_url),
         Store(settings.landing, settings.aws_endpoint_url),
         ForeignDatabase(app_url, "APP_DATABASE_URL") if app_url else None,
-        SecretStr(samples.url(_LESSONS)) if samples else None,
+        Store(settings.reports, settings.aws_endpoint_url),
+        ForeignDatabase(lessons_url, "LESSONS_DATABASE_URL") if lessons_url else None,
     )
 
 

@@ -12,6 +12,7 @@ from data_platform.warehouse.connection import Warehouse
 STORED = [contract for contract in contracts.every() if contract.kept_in == "warehouse"]
 # Every text is `text`: a length limit is the contract's to check, and costs nothing to lift.
 _TEXT = ("VARCHAR", "CHAR", "TEXT")
+_POSTGRES_SAYS = {"float": "double precision"}
 # What the books add beside the columns that a product's function gives.
 _ADDED = {
     "ops.rejects": {"publication_id", "table_name", "rule_version"},
@@ -23,6 +24,9 @@ def contract_types(contract: Contract) -> dict[str, tuple[str, bool]]:
     columns = contract.rows.to_sqlalchemy_columns(postgresql.dialect())
     types = {column.name: column.type.compile(postgresql.dialect()) for column in columns}
     named = {name: "text" if type_.startswith(_TEXT) else type_.lower() for name, type_ in types.items()}
+    named = {name: _POSTGRES_SAYS.get(type_, type_) for name, type_ in named.items()}
+    metadata = {name: column.metadata or {} for name, column in contract.rows.columns().items()}
+    named |= {name: str(facts["stored_as"]) for name, facts in metadata.items() if "stored_as" in facts}
     return {column.name: (named[column.name], bool(column.nullable)) for column in columns}
 
 

@@ -42,8 +42,9 @@ def settle_sample_world(stack: Stack) -> None:
     """Puts the sample world into a stack that is all embedded and in which nothing has arrived."""
     anything_arrived = arrivals.anything_arrived(stack.warehouse)
     app_url = stack.app.url if stack.app else None
+    lessons_url = stack.lessons.url if stack.lessons else None
     sample_world.settle(
-        stack.settings, stack.lake, stack.landing, app_url, stack.sample_lessons, anything_arrived=anything_arrived
+        stack.settings, stack.lake, stack.landing, app_url, lessons_url, anything_arrived=anything_arrived
     )
 
 

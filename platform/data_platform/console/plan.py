@@ -8,11 +8,12 @@ import dagster as dg
 
 from data_platform import contracts
 from data_platform.contracts.contract import Contract
-from data_platform.defs.describe import LANDING_FOLDER, TABLE_NAME
+from data_platform.defs.describe import LANDING_FOLDER, REPORT_TYPE, TABLE_NAME
 from data_platform.defs.operations.asked import days_asked
 from data_platform.defs.operations.replay import Days
 from data_platform.publish import reading
 from data_platform.publish.currency import days_not_stored, is_behind
+from data_platform.publish.delivered import current
 from data_platform.publish.reading import Publication
 from data_platform.stack import Stack
 
@@ -47,6 +48,13 @@ def tasks(
     graph = definitions.resolve_asset_graph()
     for key in graph.toposorted_asset_keys:
         node = graph.get(key)
+        if REPORT_TYPE in node.metadata:
+            days = days_asked(definitions, instance, key)
+            if within:
+                delivered = {file.report_date for file in current(stack.warehouse, key.to_user_string())}
+                days = {day for day in delivered | days if within[0] <= day <= within[1]}
+            if days:
+                yield Task(key, frozenset(days), timedelta(days=1))
         if TABLE_NAME not in node.metadata:
             continue
         # Which days a parent of other days touches, its product's sensor knows.

@@ -12,6 +12,9 @@ import dagster as dg
 from data_platform.contracts.contract import Contract
 
 TABLE_NAME = "dagster/table_name"
+REPORT_TYPE = "report_type"
+"""Metadata of an asset that is delivered instead of published: the name of its report type."""
+
 LANDING_FOLDER = "landing_folder"
 """Metadata of an external asset: the folder below LANDING_URI that its files arrive in."""
 
@@ -65,7 +68,11 @@ def column_schema(contract: Contract) -> dg.TableSchema:
 
 def code_version(contract: Contract, made_by: Iterable[ModuleType | Path]) -> str:
     """A digest of the contract's file and of those that make the rows."""
-    places = [_module_of(contract), *made_by]
+    return digest_of([_module_of(contract), *made_by])
+
+
+def digest_of(places: Iterable[ModuleType | Path]) -> str:
+    """A digest of the files of modules, packages and folders."""
     files = sorted({file for place in places for file in _files(place)}, key=lambda file: file.as_posix())
     digest = hashlib.sha256()
     for file in files:

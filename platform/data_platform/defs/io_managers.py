@@ -56,7 +56,7 @@ class PublishingIOManager(dg.IOManager):
         storage: Storage = context.resources.storage
         stack = storage.open()
         by = protocol.Provenance(context.asset_spec.code_version or "0", context.run_id, storage.end_of_reading())
-        days = _days(context.asset_partition_keys) if context.has_asset_partitions else None
+        days = days_of(context.asset_partition_keys) if context.has_asset_partitions else None
         if isinstance(obj, DayByDay):
             self._publish_each(context, stack, obj, days or [], by)
             return
@@ -102,16 +102,7 @@ class PublishingIOManager(dg.IOManager):
                 # A transaction costs the same for a day as for many, so small days share one.
                 self._publish_together(context, stack, at_hand, by, done, failed)
                 at_hand.clear()
-        if not failed:
-            for day, metadata in done.items():
-                _tell(context, day, metadata)
-            return
-        for day, metadata in done.items():
-            # A run that fails tells nothing of what it has made all the same; this does.
-            context.step_context.instance.report_runless_asset_event(
-                dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=metadata)
-            )
-        raise dg.Failure(_named(failed, len(days)), metadata={FAILED_DAYS: len(failed)}, allow_retries=False)
+        tell_all(context, done, failed, num_days=len(days))
 
     def _publish_together(
         self,
@@ -159,7 +150,7 @@ class PublishingIOManager(dg.IOManager):
         contract = contracts.of_table(upstream.asset_spec.metadata[TABLE_NAME])
         stack = context.resources.storage.open()
         everything = context.definition_metadata.get("days") == EVERY_PUBLISHED_DAY["days"]
-        days = None if everything or not context.has_asset_partitions else _days(context.asset_partition_keys)
+        days = None if everything or not context.has_asset_partitions else days_of(context.asset_partition_keys)
         with permanent_errors_are_final():
             return reading.read(stack.warehouse, stack.lake, contract, days)
 
@@ -204,7 +195,12 @@ def bound_to_storage(manager: type[PublishingIOManager]) -> dg.IOManagerDefiniti
 def preview(contract: Contract, rows: pl.DataFrame) -> str:
     """The first rows as a Markdown table: few columns, none of them personal, and none that is empty throughout."""
     told = [name for name in contract.open_columns if rows.height == 0 or rows[name].null_count() < rows.height]
-    shown = rows.head(_PREVIEW_ROWS).select(told[:_PREVIEW_COLUMNS])
+    return markdown(rows.select(told[:_PREVIEW_COLUMNS]))
+
+
+def markdown(rows: pl.DataFrame) -> str:
+    """The first rows of a frame as a Markdown table."""
+    shown = rows.head(_PREVIEW_ROWS)
     lines = [shown.columns, ["---"] * shown.width, *([_cell(value) for value in row] for row in shown.iter_rows())]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -221,16 +217,42 @@ def _tell(context: dg.OutputContext, day: date | None, metadata: Metadata) -> No
         context.step_context.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=day.isoformat())
 
 
-def _named(failed: dict[date, PermanentError], num_days: int) -> str:
+def tell_all(
+    context: dg.OutputContext,
+    done: Mapping[date, Metadata],
+    failed: Mapping[date, PermanentError],
+    *,
+    num_days: int,
+    word: str = "published",
+) -> None:
+    """Tells of the days that were made, and fails if any was not.
+
+    Raises:
+        dg.Failure: Its message names the days that failed.
+    """
+    if not failed:
+        for day, metadata in done.items():
+            _tell(context, day, metadata)
+        return
+    for day, metadata in done.items():
+        # A run that fails tells nothing of what it has made all the same; this does.
+        context.step_context.instance.report_runless_asset_event(
+            dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), metadata=metadata)
+        )
+    raise dg.Failure(_named(failed, num_days, word), metadata={FAILED_DAYS: len(failed)}, allow_retries=False)
+
+
+def _named(failed: Mapping[date, PermanentError], num_days: int, word: str) -> str:
     # Of many days that fail for the same reason, the first one's sentence is enough.
-    first_of_kind = {type(error): str(error) for error in reversed(failed.values())}
+    first_of_kind = {type(error): str(error) for error in reversed([*failed.values()])}
     told = " ".join(reversed(first_of_kind.values()))
     if num_days == 1:
         return told
     days = ", ".join(f"{first}" if first == last else f"{first}..{last}" for first, last in stretches(failed))
-    others = "the others are published" if len(failed) < num_days else "none was published"
+    others = f"the others are {word}" if len(failed) < num_days else f"none was {word}"
     return f"{len(failed)} of {num_days} days could not be made, {others}: {days}. {told}"
 
 
-def _days(keys: Iterable[str]) -> Sequence[date]:
+def days_of(keys: Iterable[str]) -> Sequence[date]:
+    """The days that partition keys name."""
     return [date.fromisoformat(key) for key in keys]

@@ -17,6 +17,8 @@ from data_platform.lake import evidence
 from data_platform.lake.store import Store
 from data_platform.warehouse.connection import Value, Warehouse
 
+_BOOKS = {"ops", "reports"}
+
 SHORT = 12
 """Digits of an evidence id that are shown: enough to be the only ones of many million."""
 
@@ -133,7 +135,7 @@ def scope_of(assets: Sequence[str], days: tuple[date, date] | None, reason: str 
     Raises:
         PermanentError: There is no such asset.
     """
-    known = {contract.name: contract.table for contract in contracts.every() if contract.schema != "ops"}
+    known = {contract.name: contract.table for contract in contracts.every() if contract.schema not in _BOOKS}
     if strangers := sorted(set(assets) - known.keys()):
         raise PermanentError(f"There is no asset {strangers[0]!r}; there are {', '.join(sorted(known))}.")
     return Scope(tuple(known[name] for name in assets), days, reason, evidence.strip().lower())

@@ -32,7 +32,8 @@ class WarehouseRefused(PermanentError):
 def address(url: SecretStr) -> str:
     """Host, port and database of a URL: what an error or the UI may show."""
     parts = urlsplit(url.get_secret_value())
-    return f"{parts.hostname}:{parts.port or 5432}/{parts.path.strip('/')}"
+    usual = 3306 if parts.scheme == "mysql" else 5432
+    return f"{parts.hostname}:{parts.port or usual}/{parts.path.strip('/')}"
 
 
 def _explain(error: adbc_driver_manager.Error, where: str) -> Exception:
