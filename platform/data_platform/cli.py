@@ -1,6 +1,7 @@
-"""The command line, `data-platform run | rejects | intake | up | down | sql | reset`: parses words, and says errors."""
+"""The command line, `data-platform run | rejects | reports | intake | up | ...`: parses words, and says errors."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -37,14 +38,12 @@ def _dispatch(options: argparse.Namespace) -> int:
             return run(options.assets, options.days)
         case "rejects" | "intake":
             return _dispatch_records(options)
-        case "up":
-            from data_platform.console.serve import up
+        case "reports":
+            return _dispatch_reports(options)
+        case "up" | "down":
+            from data_platform.console import serve
 
-            return up(options.port)
-        case "down":
-            from data_platform.console.serve import down
-
-            return down()
+            return serve.up(options.port) if options.command == "up" else serve.down()
         case "sql":
             from data_platform.console.sql import shell
 
@@ -78,6 +77,24 @@ def _dispatch_records(options: argparse.Namespace) -> int:
             return replay(scope_of(options.asset, options.days, options.reason), dry_run=options.dry_run)
 
 
+def _dispatch_reports(options: argparse.Namespace) -> int:
+    from data_platform.console import reports
+
+    match options.action:
+        case "list":
+            return reports.list_reports(options.type, limit=options.limit, as_json=options.json)
+        case "preview":
+            return reports.preview(options.type, options.day, num_rows=options.rows, personal=options.personal)
+        case "verify":
+            return reports.verify(options.report)
+        case "link":
+            return reports.link(options.report)
+        case "mail":
+            return reports.mail(options.report, again=options.again)
+        case _:
+            return reports.new(options.name, options.title or options.name.replace("_", " ").capitalize())
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="data-platform", description="Evidence in, published tables out.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -85,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--assets", nargs="+", default=[], metavar="ASSET", help="only these assets")
     run.add_argument("--days", type=_days, metavar="FROM[..TO]", help="these days, such as 2023-07-07..2023-07-14")
     _add_rejects(commands.add_parser("rejects", help="what could not be used: list, explain, derive again after a fix"))
+    _add_reports(
+        commands.add_parser("reports", help="what was delivered; verify it, link to it, mail it; begin a new one")
+    )
     _add_intake(commands.add_parser("intake", help="look at a file as the reader of delimited text does"))
     up = commands.add_parser("up", help="serve the Dagster UI with daemon and code server until Ctrl-C")
     up.add_argument("--port", type=_port, default=3000, help="port on localhost (default: 3000)")
@@ -132,6 +152,46 @@ def _add_rejects(parser: argparse.ArgumentParser) -> None:
     show.add_argument("reject", metavar="REJECT", help="as `list` shows it, such as 1a2b3c4d5e6f:12")
     show.add_argument("--raw", action="store_true", help="write its exact bytes to standard output, and nothing else")
     replay.add_argument("--dry-run", action="store_true", help="only say what would be derived again")
+
+
+def _add_reports(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Reports that are delivered once a day or week. `data-platform run` and the sensors deliver what is due."
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    list_ = actions.add_parser("list", help="the files that were delivered last, and the types that there are")
+    list_.add_argument("type", nargs="?", metavar="TYPE", help="only of this type")
+    list_.add_argument("--limit", type=_count, default=20, metavar="N", help="how many to show (default: 20)")
+    list_.add_argument("--json", action="store_true", help="as one JSON document")
+    preview = actions.add_parser("preview", help="read the sources now and show the first rows; delivers nothing")
+    preview.add_argument("type", metavar="TYPE", help="such as active_user_report")
+    preview.add_argument("--day", type=_day, metavar="DAY", help="the report's day (default: yesterday)")
+    preview.add_argument("--rows", type=_count, default=10, metavar="N", help="how many to show (default: 10)")
+    preview.add_argument("--personal", action="store_true", help="show personal columns too")
+    verify = actions.add_parser(
+        "verify", help="derive a delivered report again from its evidence, and compare all bytes"
+    )
+    link = actions.add_parser("link", help="an address that opens a delivered file, for REPORT_LINK_HOURS")
+    mail = actions.add_parser("mail", help="send a delivered report to recipients who were not told of it")
+    for action in (verify, link, mail):
+        action.add_argument("report", metavar="REPORT", help="its id, or the first digits of it, as `list` shows them")
+    mail.add_argument("--again", action="store_true", help="send it also to those who were told")
+    new = actions.add_parser("new", help="write the YAML file and the SQL of a new report type, to be edited")
+    new.add_argument("name", type=_name, metavar="NAME", help="of the type and its asset, such as leads_by_state")
+    new.add_argument("--title", metavar="TITLE", help="what the customer calls it")
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9_]*", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name of small letters, digits and _")
+    return text
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, such as 2026-10-31") from None
 
 
 def _count(text: str) -> int:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import xlsxwriter
 
 from data_platform.errors import PermanentError
+from data_platform.reports.gate import num_empty
 from data_platform.reports.report_type import TYPES, Format, ReportType
 
 WORKBOOK_ROWS = 2**20 - 1
@@ -72,12 +73,8 @@ class Files:
     def add(self, rows: pl.DataFrame) -> None:
         """Appends rows, with the report's columns under their headers."""
         self.num_rows += rows.height
-        for header in rows.columns:
-            cells = rows[header]
-            is_empty = (
-                cells.is_null() | (cells.str.strip_chars() == "") if cells.dtype == pl.String else cells.is_null()
-            )
-            self.num_empty[header] += int(is_empty.sum())
+        for header, num in num_empty(rows).items():
+            self.num_empty[header] += num
         for writer in self._writers:
             writer.add(rows)
 

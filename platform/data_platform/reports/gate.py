@@ -1,7 +1,9 @@
-"""What a report must be like to be delivered. What does not belong here: counting (`files.py`), and delivering."""
+"""What a report must be like to be delivered. What does not belong here: delivering."""
 
 from collections.abc import Mapping
 from datetime import date
+
+import polars as pl
 
 from data_platform.errors import PermanentError
 from data_platform.reports.report_type import ReportType
@@ -9,6 +11,16 @@ from data_platform.reports.report_type import ReportType
 
 class GateClosed(PermanentError):
     """A report is not as its type says that it must be; nothing was delivered."""
+
+
+def num_empty(rows: pl.DataFrame) -> dict[str, int]:
+    """Empty cells of a frame, by column: nothing, or nothing but blanks."""
+    return {
+        cells.name: int((cells.is_null() | (cells.str.strip_chars() == "")).sum())
+        if cells.dtype == pl.String
+        else cells.null_count()
+        for cells in rows.iter_columns()
+    }
 
 
 def prove_fit(

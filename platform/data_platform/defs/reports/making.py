@@ -20,7 +20,7 @@ from data_platform.publish.arrivals import note_evidence
 from data_platform.publish.delivered import ReadSource
 from data_platform.publish.delivery import Made, NewFile, Read
 from data_platform.reports import gate
-from data_platform.reports.derive import derive
+from data_platform.reports.derive import Part, derive
 from data_platform.reports.files import Files
 from data_platform.reports.report_type import ReportType, ReportTypeError, Source, statement
 from data_platform.stack import Stack
@@ -69,6 +69,22 @@ class ReportMaker:
             ForeignUnavailable: A database went away; nothing was kept of it.
             ForeignRefused: A database does not have what the query asks for.
         """
+        with self._reading() as (reading, skew), ThreadPoolExecutor(len(reading)) as together:
+            kept = list(together.map(self._keep, reading.keys(), reading.values()))
+        with self.stack.warehouse.transaction() as transaction:
+            for source in kept:
+                note_evidence(transaction, source.evidence_id, _KIND, source.num_bytes)
+        return Read(kept, skew)
+
+    def rows_now(self) -> Iterator[Part]:
+        """The rows as the sources would make them now; nothing is kept, and nothing written."""
+        with self._reading() as (reading, _):
+            at_hand = {name: stream.frames(self.report.sources[name].types) for name, stream in reading.items()}
+            yield from derive(self.report, self.day, at_hand)
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[dict[str, Stream], float]]:
+        """All sources, each in a transaction that has begun, and the most that lies between two of them in seconds."""
         with ExitStack() as opened:
             reading = {name: opened.enter_context(self._begin(source)) for name, source in self.report.sources.items()}
             skew = max(s.begun_at for s in reading.values()) - min(s.asked_at for s in reading.values())
@@ -78,12 +94,7 @@ class ReportMaker:
                     f"The sources of {self.report.name} began to be read {skew:.1f} s apart, more than its"
                     f" max_skew_seconds of {self.report.max_skew_seconds:g}; nothing was kept, run again."
                 )
-            with ThreadPoolExecutor(len(reading)) as together:
-                kept = list(together.map(self._keep, reading.keys(), reading.values()))
-        with self.stack.warehouse.transaction() as transaction:
-            for source in kept:
-                note_evidence(transaction, source.evidence_id, _KIND, source.num_bytes)
-        return Read(kept, skew)
+            yield reading, skew
 
     def make(self, definition: Mapping[str, Any], sources: Sequence[ReadSource]) -> Made:
         """Derives the files from evidence.
