@@ -1,10 +1,16 @@
 """Objects: all or nothing, never over anything, by the same code on a folder and on S3."""
 
 import threading
+import urllib.request
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import boto3
 import pytest
 
+from data_platform.lake import multipart
+from data_platform.lake import store as store_module
 from data_platform.lake.store import LakeError, NoSuchObject, Store
 
 
@@ -118,3 +124,48 @@ def test_an_s3_server_that_does_not_answer_is_one_sentence() -> None:
 def test_objects_of_a_folder_are_plain_files(lake: Store, tmp_path: Path) -> None:
     lake.create("folder/key", b"x")
     assert (tmp_path / "lake" / "folder" / "key").is_file()
+
+
+def test_a_large_object_goes_to_s3_in_parts_and_never_over_another(
+    s3_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "PART_BYTES", 5 * 2**20)
+    monkeypatch.setattr(multipart, "PART_BYTES", 5 * 2**20)
+    content = [bytes([n]) * 2**20 for n in range(13)]
+    assert s3_store.create("large", iter(content))
+    assert not s3_store.create("large", iter([b"x" * 6 * 2**20]))
+    assert b"".join(s3_store.read("large")) == b"".join(content)
+    assert s3_store.create("large", iter([b"y" * 6 * 2**20]), replace=True)
+    assert b"".join(s3_store.read("large")) == b"y" * 6 * 2**20
+
+
+def test_a_large_content_that_breaks_off_leaves_nothing_in_s3(s3_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "PART_BYTES", 5 * 2**20)
+    monkeypatch.setattr(multipart, "PART_BYTES", 5 * 2**20)
+
+    def broken() -> Iterator[bytes]:
+        yield b"x" * 6 * 2**20
+        raise LakeError("gone")
+
+    with pytest.raises(LakeError, match="gone"):
+        s3_store.create("large", broken())
+    assert s3_store.list() == []
+    bucket = s3_store.uri.split("/")[2]
+    uploads = boto3.client("s3", endpoint_url=s3_store.endpoint_url).list_multipart_uploads(Bucket=bucket)
+    assert not uploads.get("Uploads")
+
+
+def test_a_large_object_that_s3_refuses_is_one_sentence(s3_store: Store) -> None:
+    store = Store("s3://no-such-bucket/lake", s3_store.endpoint_url)
+    with pytest.raises(LakeError, match="Could not write s3://no-such-bucket/lake/large: NoSuchBucket") as caught:
+        store.create("large", iter([b"x" * 40 * 2**20]))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_link_opens_an_object_of_s3_and_there_is_none_to_a_folder(s3_store: Store, lake: Store) -> None:
+    s3_store.create("a/b", b"content")
+    link = s3_store.link("a/b", timedelta(hours=1))
+    assert link
+    with urllib.request.urlopen(link) as answer:  # noqa: S310 (the link is what is tested)
+        assert answer.read() == b"content"
+    assert lake.link("a/b", timedelta(hours=1)) is None

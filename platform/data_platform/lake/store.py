@@ -16,6 +16,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 
 from data_platform.ahead import read_ahead
 from data_platform.errors import PermanentError, TransientError
+from data_platform.lake.multipart import PART_BYTES, Upload, peeked
 
 
 class LakeError(TransientError):
@@ -122,6 +123,10 @@ class Store:
         """
         try:
             with self._one_sentence("write", key):
+                if not isinstance(content, bytes) and not self._folder:
+                    content, rest = peeked(content, PART_BYTES)
+                    if len(content) >= PART_BYTES:
+                        return self._upload(key).create(content, rest, replace=replace)
                 # obstore cannot be called from an iterator that it is writing from: another thread takes the chunks.
                 data = content if isinstance(content, bytes) else read_ahead(content)
                 obstore.put(self._objects, key, data, mode="overwrite" if replace else "create")
@@ -129,6 +134,10 @@ class Store:
         except AlreadyExistsError:
             return False
         return True
+
+    def _upload(self, key: str) -> Upload:
+        parts = urlsplit(self.uri)
+        return Upload(parts.netloc, f"{parts.path}/{key}".strip("/"), self.endpoint_url)
 
     def link(self, key: str, lifetime: timedelta) -> str | None:
         """An address that opens an object of S3 for whoever has it, for a while; None in a local folder."""

@@ -1,0 +1,94 @@
+"""Large objects to S3 in parts, with few of them in memory, created only where there is none.
+
+A conditional put in one piece holds all of its bytes in memory. What does not belong here: small objects, and local
+folders (`store.py`).
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, cast
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+PART_BYTES = 32 * 2**20
+"""S3 takes ten thousand parts: 300 GiB."""
+
+
+class NotWritten(OSError):
+    """S3 did not take the object; nothing of it is visible."""
+
+
+def peeked(chunks: Iterable[bytes], num_bytes: int) -> tuple[bytes, Iterator[bytes]]:
+    """The beginning of a content, as much as was asked for if there is so much, and the rest."""
+    rest, head = iter(chunks), bytearray()
+    while len(head) < num_bytes and (chunk := next(rest, None)) is not None:
+        head += chunk
+    return bytes(head), rest
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One object on its way."""
+
+    bucket: str
+    key: str
+    endpoint_url: str | None
+
+    def create(self, head: bytes, rest: Iterator[bytes], *, replace: bool) -> bool:
+        """Writes the object.
+
+        Args:
+            head: Its beginning.
+            rest: What follows.
+            replace: Whether it may take the place of another.
+
+        Returns:
+            Whether it was written; False when there was one already.
+
+        Raises:
+            NotWritten: S3 refused, or went away.
+        """
+        client = cast("Any", boto3.client("s3", endpoint_url=self.endpoint_url))
+        where = {"Bucket": self.bucket, "Key": self.key}
+        try:
+            where["UploadId"] = client.create_multipart_upload(**where)["UploadId"]
+        except (ClientError, BotoCoreError) as error:
+            raise NotWritten(_reason(error)) from error
+        done = False
+        try:
+            parts = [
+                {"PartNumber": number, "ETag": client.upload_part(**where, PartNumber=number, Body=part)["ETag"]}
+                for number, part in enumerate(_parts(chain([head], rest)), start=1)
+            ]
+            condition = {} if replace else {"IfNoneMatch": "*"}
+            client.complete_multipart_upload(**where, MultipartUpload={"Parts": parts}, **condition)
+            done = True
+        except ClientError as error:
+            if cast("Any", error.response)["Error"]["Code"] == "PreconditionFailed":
+                return False
+            raise NotWritten(_reason(error)) from error
+        except BotoCoreError as error:
+            raise NotWritten(_reason(error)) from error
+        finally:
+            if not done:
+                with suppress(ClientError, BotoCoreError):  # what is left of it, the bucket's lifecycle rule removes
+                    client.abort_multipart_upload(**where)
+        return True
+
+
+def _parts(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    while True:
+        part, chunks = peeked(chunks, PART_BYTES)
+        if not part:
+            return
+        yield part
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        facts = cast("Any", error.response)["Error"]
+        return f"{facts['Code']}, {facts['Message']}"
+    return str(error)
