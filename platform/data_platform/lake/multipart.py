@@ -1,13 +1,15 @@
-"""Large objects to S3 in parts, with few of them in memory, created only where there is none.
+"""Large objects in parts, with few of them in memory, created only where there is none: in S3 and in a folder.
 
-A conditional put in one piece holds all of its bytes in memory. What does not belong here: small objects, and local
-folders (`store.py`).
+A conditional put in one piece holds all of its bytes in memory. What does not belong here: small objects (`store.py`).
 """
 
+import os
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, cast
 
 import boto3
@@ -77,6 +79,49 @@ class Upload:
                 with suppress(ClientError, BotoCoreError):  # what is left of it, the bucket's lifecycle rule removes
                     client.abort_multipart_upload(**where)
         return True
+
+
+@dataclass(frozen=True)
+class LocalUpload:
+    """The same into a folder."""
+
+    path: Path
+
+    def create(self, head: bytes, rest: Iterator[bytes], *, replace: bool) -> bool:
+        """Writes the file beside its place, brings it to the disk, and links it there in one step.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # obstore gives such names to what is not whole yet, and shows none of them.
+        beside = self.path.with_name(f"{self.path.name}#{uuid.uuid4().int}")
+        try:
+            with beside.open("xb") as file:
+                file.write(head)
+                file.writelines(rest)
+                file.flush()
+                os.fsync(file.fileno())
+            if replace:
+                beside.replace(self.path)
+            else:
+                self.path.hardlink_to(beside)
+        except FileExistsError:
+            return False
+        finally:
+            beside.unlink(missing_ok=True)
+        made_durable(self.path.parent)
+        return True
+
+
+def made_durable(*paths: Path) -> None:
+    """Brings files and folders to the disk."""
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _parts(chunks: Iterator[bytes]) -> Iterator[bytes]:

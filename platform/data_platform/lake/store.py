@@ -1,6 +1,5 @@
 """Objects under one URI, in a local folder or in S3. What does not belong here: what the objects mean."""
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from data_platform.ahead import read_ahead
 from data_platform.errors import PermanentError, TransientError
-from data_platform.lake.multipart import PART_BYTES, Upload, peeked
+from data_platform.lake.multipart import PART_BYTES, LocalUpload, Upload, made_durable, peeked
 
 
 class LakeError(TransientError):
@@ -123,19 +121,20 @@ class Store:
         """
         try:
             with self._one_sentence("write", key):
-                if not isinstance(content, bytes) and not self._folder:
+                if not isinstance(content, bytes):
                     content, rest = peeked(content, PART_BYTES)
                     if len(content) >= PART_BYTES:
                         return self._upload(key).create(content, rest, replace=replace)
-                # obstore cannot be called from an iterator that it is writing from: another thread takes the chunks.
-                data = content if isinstance(content, bytes) else read_ahead(content)
-                obstore.put(self._objects, key, data, mode="overwrite" if replace else "create")
+                # In one piece; obstore would hold all of a larger one in memory to create it where there is none.
+                obstore.put(self._objects, key, content, mode="overwrite" if replace else "create")
                 self._make_durable(key)
         except AlreadyExistsError:
             return False
         return True
 
-    def _upload(self, key: str) -> Upload:
+    def _upload(self, key: str) -> Upload | LocalUpload:
+        if self._folder:
+            return LocalUpload(self._folder / key)
         parts = urlsplit(self.uri)
         return Upload(parts.netloc, f"{parts.path}/{key}".strip("/"), self.endpoint_url)
 
@@ -159,12 +158,7 @@ class Store:
         if not self._folder:
             return
         path = self._folder / key
-        for target in (path, path.parent):
-            handle = os.open(target, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        made_durable(path, path.parent)
 
     def location(self, key: str) -> str:
         """The address by which Polars and people reach an object."""

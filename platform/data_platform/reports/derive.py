@@ -14,6 +14,8 @@ from data_platform.reports.report_type import DAY, Addition, ReportType, ReportT
 ROWS_AT_A_TIME = 20_000
 """Rows of the source that says who is in the report; the rows of a part hang on it, so it stays as it is."""
 
+_WHOSE = "whose row of the part"  # no query can give a column of that name
+
 
 @dataclass(frozen=True)
 class Part:
@@ -52,12 +54,11 @@ def derive(report: ReportType, day: date, sources: Mapping[str, Iterable[pl.Data
     while True:
         who = spine.take(ROWS_AT_A_TIME)
         is_last = who.height < ROWS_AT_A_TIME
-        what = [source.take_through(None if is_last else who[key][-1]) for source in added]
         rows, used = who, {spine.name: who.height}
         if report.rows.days == "every":
             rows = who.join(_days(report, day), how="cross", maintain_order="left_right")
-        for addition, frame in zip(report.rows.add, what, strict=True):
-            fitting = _fitting(report, day, addition, frame, who)
+        for addition, source in zip(report.rows.add, added, strict=True):
+            fitting = _fitting(report, day, source.take_through(None if is_last else who[key][-1]), who)
             used[addition.of] = fitting.height
             rows = _joined(report, day, addition, rows, fitting)
         shown = rows.select(pl.col(column.of).alias(column.header) for column in report.columns)
@@ -70,33 +71,44 @@ def _days(report: ReportType, day: date) -> pl.DataFrame:
     return pl.select(pl.date_range(*report.window(day)).alias(DAY))
 
 
-def _on(report: ReportType) -> list[str]:
-    return [report.rows.key] if report.rows.days == "none" else [report.rows.key, DAY]
-
-
-def _fitting(report: ReportType, day: date, addition: Addition, frame: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
-    """The rows of an addition that belong to somebody in the report and to its window."""
+def _fitting(report: ReportType, day: date, frame: pl.DataFrame, who: pl.DataFrame) -> pl.DataFrame:
+    """The rows of an addition that belong to somebody in the report and to its window, with whose they are."""
     if report.rows.days != "none":
         frame = frame.filter(pl.col(DAY).is_between(*report.window(day)))
-    fitting = frame.join(who.select(report.rows.key), on=report.rows.key, how="semi", maintain_order="left")
-    if num_twice := fitting.height - fitting.select(_on(report)).n_unique():
-        query = report.sources[addition.of].query
-        raise ReportTypeError(
-            f"{query}: {num_twice} rows have the {' and '.join(_on(report))} of another; nothing was delivered, group"
-            " by them in the query."
-        )
-    return fitting
+    whose = who.select(report.rows.key).with_row_index(_WHOSE)
+    return frame.join(whose, on=report.rows.key, how="inner", maintain_order="left")
 
 
 def _joined(
     report: ReportType, day: date, addition: Addition, rows: pl.DataFrame, fitting: pl.DataFrame
 ) -> pl.DataFrame:
-    fill = [pl.col(name).fill_null(value) for name, value in addition.fill.items()]
     if report.rows.days == "any":
-        in_order = fitting.sort(_on(report))
-        both = rows.join(in_order, on=report.rows.key, how="left", maintain_order="left_right")
-        return both.with_columns(pl.col(DAY).fill_null(pl.lit(day)), *fill)
-    return rows.join(fitting, on=_on(report), how="left", maintain_order="left").with_columns(fill)
+        # Each row of the addition is a row of the report, beside one for who has none.
+        _prove_once(report, addition, fitting.select(_WHOSE, DAY).n_unique(), fitting)
+        own = fitting.sort(_WHOSE, DAY).drop(_WHOSE)
+        rows = rows.join(own, on=report.rows.key, how="left", maintain_order="left_right")
+        rows = rows.with_columns(pl.col(DAY).fill_null(pl.lit(day)))
+    else:
+        # Where a row goes is known, so nothing needs to be looked for: ten times as fast as a join.
+        place = pl.col(_WHOSE).cast(pl.Int64)
+        if report.rows.days == "every":
+            place = place * report.window_days + (pl.col(DAY) - report.window(day)[0]).dt.total_days()
+        places = fitting.select(place).to_series()
+        which = pl.repeat(None, rows.height, dtype=pl.UInt32, eager=True)
+        which = which.scatter(places, pl.int_range(fitting.height, dtype=pl.UInt32, eager=True))
+        _prove_once(report, addition, which.count(), fitting)
+        new = fitting.drop(_WHOSE, report.rows.key, *([DAY] if report.rows.days == "every" else []))
+        rows = rows.hstack(new.select(pl.all().gather(which)))
+    return rows.with_columns(pl.col(name).fill_null(value) for name, value in addition.fill.items())
+
+
+def _prove_once(report: ReportType, addition: Addition, num_places: int, fitting: pl.DataFrame) -> None:
+    if num_twice := fitting.height - num_places:
+        query = report.sources[addition.of].query
+        on = report.rows.key if report.rows.days == "none" else f"{report.rows.key} and {DAY}"
+        raise ReportTypeError(
+            f"{query}: {num_twice} rows have the {on} of another; nothing was delivered, group by them in the query."
+        )
 
 
 class _Ascending:

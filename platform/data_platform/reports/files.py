@@ -93,7 +93,11 @@ class _Csv:
         self._write(_no_rows(report), header=True)
 
     def add(self, rows: pl.DataFrame) -> None:
-        self._write(rows.with_columns(pl.col(pl.String).str.replace(_RUN_AS_FORMULA, "'$0")), header=False)
+        text = pl.col(pl.String).str
+        # To look is five times as fast as to replace, and there is hardly ever anything to replace.
+        if any(found.any() for found in rows.select(text.contains(_RUN_AS_FORMULA)).iter_columns()):
+            rows = rows.with_columns(text.replace(_RUN_AS_FORMULA, "'$0"))
+        self._write(rows, header=False)
 
     def _write(self, rows: pl.DataFrame, *, header: bool) -> None:
         rows.write_csv(self._file, include_header=header, line_terminator="\r\n")

@@ -13,6 +13,7 @@ from typing import IO, Any
 import polars as pl
 
 from data_platform import settings
+from data_platform.ahead import read_ahead
 from data_platform.errors import PermanentError, TransientError
 from data_platform.lake import evidence, frames, snapshots
 from data_platform.lake.store import Store
@@ -111,7 +112,7 @@ class ReportMaker:
             }
             files = Files(report)
             read, used = Counter[str](), Counter[str]()
-            for part in derive(report, self.day, at_hand):
+            for part in read_ahead(derive(report, self.day, at_hand)):
                 if not files.num_rows:
                     self.head = part.rows.head(_HEAD_ROWS)
                 files.add(part.rows)
