@@ -20,7 +20,11 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 
-.PHONY: help run up down sql reset test check lock bench soak clean
+# The tests read a real MySQL, and say themselves where there is none: nothing here may fail.
+MARIADB := mariadb-server-core mariadb-client-core
+APT := PATH="$$PATH:/usr/sbin:/sbin" DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120
+
+.PHONY: help run up down sql reset test check lock bench soak clean .mysql
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +44,7 @@ sql: $(VENV)/.run ## Open psql on the warehouse
 reset: $(VENV)/.run ## Delete the embedded stack's data (asks first)
 	@$(BIN)/data-platform reset $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests
+test: $(VENV)/.dev .mysql ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## Run the linters, the type checker, the import rules, the definitions' and the locks' check
@@ -54,7 +58,7 @@ check: $(VENV)/.dev ## Run the linters, the type checker, the import rules, the 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into the lock files
 	@deploy/lock
 
-bench: $(VENV)/.dev ## Measure publishing, range runs, daily logins, sessions and the reader beside the alternatives, as ratios
+bench: $(VENV)/.dev ## Measure publishing, range runs, daily logins, sessions, reports and the reader beside the alternatives, as ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(VENV)/.dev ## Run the long random tests: 100,000 damaged files, 10,000 schedules of snapshots and of events, replays, kills at 24 moments
@@ -63,6 +67,14 @@ soak: $(VENV)/.dev ## Run the long random tests: 100,000 damaged files, 10,000 s
 
 clean: ## Delete the virtual environment; data stays
 	@rm -rf $(VENV)
+
+.mysql:
+	@if [ -z "$$TEST_MYSQL_URL" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& ! PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; then \
+		echo "Installing MariaDB for the tests ..."; \
+		$(APT) install --yes --no-install-recommends $(MARIADB) </dev/null >/dev/null 2>&1 \
+			|| { $(APT) update && $(APT) install --yes --no-install-recommends $(MARIADB); } </dev/null >/dev/null || true; \
+	fi
 
 $(UV): requirements-dev.lock
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 was found; install one, or name it: make run PYTHON=/path/to/python." >&2; exit 1; }

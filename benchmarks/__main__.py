@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import logins, publishing, ranges, rebuild
+from benchmarks import logins, publishing, ranges, rebuild, reports
 from benchmarks.intake import race
 from benchmarks.sessions import race as sessions
 from data_platform.local import postgres
@@ -18,12 +18,13 @@ IN_DATABASE = {"publishing": publishing.main, "ranges": ranges.main, "logins": l
 def main(arguments: list[str] | None = None) -> None:
     """Each benchmark that needs one gets a database of its own on one embedded Postgres."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    names = [*IN_DATABASE, "intake", "sessions"]
+    names = [*IN_DATABASE, "intake", "sessions", "reports"]
     parser.add_argument(
         "names", nargs="*", choices=[*names, []], metavar="name", help=f"{', '.join(names)}; all by default"
     )
     race.add_options(parser.add_argument_group("intake", race.DESCRIPTION))
     sessions.add_options(parser.add_argument_group("sessions", sessions.DESCRIPTION))
+    reports.add_options(parser.add_argument_group("reports", reports.__doc__))
     options = parser.parse_args(arguments)
     chosen = options.names or names
     _run_in_database([name for name in chosen if name in IN_DATABASE])
@@ -31,6 +32,8 @@ def main(arguments: list[str] | None = None) -> None:
         race.main(options)
     if "sessions" in chosen:
         sessions.main(options)
+    if "reports" in chosen:
+        reports.main(options)
 
 
 def _run_in_database(names: list[str]) -> None:

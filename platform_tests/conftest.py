@@ -1,4 +1,4 @@
-"""Real services for the tests: one embedded Postgres and one S3 server a session, a fresh database and lake a test."""
+"""Real services for the tests: one Postgres, MySQL and S3 server a session, a fresh database and lake a test."""
 
 import itertools
 import os
@@ -6,6 +6,7 @@ import resource
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg2
@@ -20,6 +21,8 @@ from data_platform.local import postgres
 from data_platform.settings import sql_folder
 from data_platform.warehouse.connection import Warehouse
 from data_platform.warehouse.migrate import migrate
+from platform_tests import mysql_server as mysql
+from platform_tests.mysql_server import MySqlDatabase, MySqlServer
 
 for profile, examples in (("tests", 400), ("soak", 5_000)):
     slow = [HealthCheck.too_slow]
@@ -85,6 +88,24 @@ def administer(server: postgres.Server, statement: sql.Composable) -> None:
         connection.cursor().execute(statement)
     finally:
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySqlServer]:
+    """The server of TEST_MYSQL_URL, or a MariaDB of our own; a test that needs it fails where there is neither."""
+    with ExitStack() as opened:
+        try:
+            server = opened.enter_context(mysql.running(tmp_path_factory.mktemp("mysql")))
+        except mysql.NoMySql as error:
+            pytest.fail(str(error), pytrace=False)
+        yield server
+
+
+@pytest.fixture
+def mysql_database(mysql_server: MySqlServer) -> Iterator[MySqlDatabase]:
+    """An empty MySQL database: its URL for a user who may only SELECT, and `run` as the administrator."""
+    with mysql.fresh_database(mysql_server) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")

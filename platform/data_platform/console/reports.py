@@ -169,7 +169,7 @@ def new(name: str, title: str) -> int:
     files = {folder / f"{name}.yaml": _YAML, queries / f"{name}.sql": _SQL}
     for file in files:
         if file.exists():
-            raise PermanentError(f"There is a {file.name} already; choose another name, or edit that.")
+            raise PermanentError(f"{file.name} is there already; choose another name, or edit that.")
     for file, text in files.items():
         file.write_text(text.replace("NAME", name).replace("TITLE", json.dumps(title)), encoding="utf-8")
         print(file)

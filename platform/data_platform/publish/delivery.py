@@ -8,6 +8,7 @@ What does not belong here: what a report says (`reports/`), and where its source
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import IO, Any, Literal, Protocol
 from urllib.parse import urlsplit
@@ -68,6 +69,11 @@ class Made:
     sources: Sequence[ReadSource]
     made_with: dict[str, str]
 
+    def close(self) -> None:
+        """Lets go of the files."""
+        for file in self.files:
+            file.content.close()
+
 
 class Maker(Protocol):
     """Makes the files of one report and day."""
@@ -127,19 +133,19 @@ def deliver(warehouse: Warehouse, store: Store, report: Report, maker: Maker, *,
         PlatformError: Whatever the maker raises; nothing was delivered.
         WarehouseUnavailable: The warehouse went away; the next run goes on.
     """
-    with warehouse.transaction() as transaction:
+    with warehouse.transaction() as transaction, ExitStack() as at_hand:
         _lock(transaction, report)
         delivered = _last(history(transaction, report))
         if delivered and (delivered[0].delivered_at > by.read_at or delivered[0].run_id == by.run_id):
             return Delivery(report, "unchanged", delivered)
         status: Status = "resumed"
-        begun = _resumed(warehouse, store, transaction, report, maker)
+        begun = _resumed(warehouse, store, transaction, report, maker, at_hand)
         if begun is None:
-            status, begun = "new", _begun(warehouse, report, maker, delivered, by)
+            status, begun = "new", _begun(warehouse, report, maker, delivered, by, at_hand)
         if begun is None:
             return Delivery(report, "unchanged", delivered)
-        manifest, files = begun
-        for file, content in zip(manifest.files, files, strict=True):
+        manifest, made = begun
+        for file, content in zip(manifest.files, made.files, strict=True):
             _put(store, file.key, content, file.sha256)
         text = manifest.text().encode()
         _put(store, maker.key(manifest.version, _MANIFEST), _Text(text), fingerprint([text])[0])
@@ -149,11 +155,16 @@ def deliver(warehouse: Warehouse, store: Store, report: Report, maker: Maker, *,
 
 
 def _begun(
-    warehouse: Warehouse, report: Report, maker: Maker, delivered: Sequence[DeliveredFile], by: Provenance
-) -> tuple[Manifest, Sequence["_Content"]] | None:
+    warehouse: Warehouse,
+    report: Report,
+    maker: Maker,
+    delivered: Sequence[DeliveredFile],
+    by: Provenance,
+    at_hand: ExitStack,
+) -> tuple[Manifest, Made] | None:
     """Reads and makes, and notes what is about to be delivered; None where that is what was delivered before."""
     read = maker.read()
-    made = maker.make(maker.definition, read.sources)
+    made = at_hand.enter_context(closing(maker.make(maker.definition, read.sources)))
     maker.prove_fit(made, delivered[0].num_rows if delivered else None)
     manifest = _manifest(report, maker, made, read, delivered, by)
     if _contents(delivered) == {file.format: file.sha256 for file in manifest.files}:
@@ -166,12 +177,12 @@ def _begun(
         )  # fmt: skip
     if not noted.height:
         raise Overtaken(f"Another run has begun to deliver {report}; nothing was delivered by this one, run it again.")
-    return manifest, made.files
+    return manifest, made
 
 
 def _resumed(
-    warehouse: Warehouse, store: Store, transaction: Transaction, report: Report, maker: Maker
-) -> tuple[Manifest, Sequence["_Content"]] | None:
+    warehouse: Warehouse, store: Store, transaction: Transaction, report: Report, maker: Maker, at_hand: ExitStack
+) -> tuple[Manifest, Made] | None:
     """What a run that crashed was about to deliver, with the same files; None where nobody did, or they are others."""
     noted = transaction.query(
         "SELECT manifest FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *_of(report)
@@ -179,10 +190,10 @@ def _resumed(
     if not noted.height:
         return None
     manifest = Manifest.of(noted.item())
-    made = maker.make(manifest.definition, manifest.sources)
+    made = at_hand.enter_context(closing(maker.make(manifest.definition, manifest.sources)))
     contents = {file.format: fingerprint(file.chunks())[0] for file in made.files}
     if contents == {file.format: file.sha256 for file in manifest.files}:
-        return manifest, made.files
+        return manifest, made
     # Other code makes other files. What was put of the old ones nobody was told of: no manifest, no row in the books.
     for key in (*(file.key for file in manifest.files), maker.key(manifest.version, _MANIFEST)):
         store.delete(key)

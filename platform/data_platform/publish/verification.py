@@ -1,6 +1,7 @@
 """Is a delivered report still what was delivered, and does its evidence still make it? For checks and the console."""
 
 from collections.abc import Sequence
+from contextlib import closing
 
 from data_platform.lake.evidence import fingerprint
 from data_platform.lake.store import NoSuchObject, Store
@@ -27,8 +28,8 @@ def faults_of_stored(store: Store, files: Sequence[DeliveredFile]) -> list[str]:
 
 def faults_of_made(manifest: Manifest, maker: Maker) -> list[str]:
     """What of a delivery its evidence and definition do not make again; one sentence each."""
-    made = maker.make(manifest.definition, manifest.sources)
-    contents = {file.format: fingerprint(file.chunks())[0] for file in made.files}
+    with closing(maker.make(manifest.definition, manifest.sources)) as made:
+        contents = {file.format: fingerprint(file.chunks())[0] for file in made.files}
     others = [file.key for file in manifest.files if contents.get(file.format) != file.sha256]
     why = [
         f"{library} {made.made_with.get(library)} instead of {was}"

@@ -78,6 +78,11 @@ class Files:
         for writer in self._writers:
             writer.add(rows)
 
+    def close(self) -> None:
+        """Lets go of the files, for when they will not be finished."""
+        for file in self._made:
+            file.content.close()
+
     def finish(self) -> Sequence[File]:
         """The files, whole."""
         for writer in self._writers:
@@ -110,6 +115,7 @@ class _Parquet:
     """One row group a part, compressed."""
 
     def __init__(self, file: IO[bytes], report: ReportType) -> None:
+        self._file = file
         self._writer = pq.ParquetWriter(file, _arrow(_no_rows(report)).schema, compression="zstd", store_schema=False)
 
     def add(self, rows: pl.DataFrame) -> None:
@@ -118,6 +124,7 @@ class _Parquet:
 
     def finish(self) -> None:
         self._writer.close()
+        self._file.flush()
 
 
 class _Workbook:

@@ -3,10 +3,11 @@
 What does not belong here: which rows, and what they mean (the products).
 """
 
+import re
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -23,11 +24,16 @@ from data_platform.warehouse.connection import address
 from data_platform.warehouse.foreign import ForeignDatabase, ForeignRefused, ForeignUnavailable
 
 _BATCH_ROWS = 2**16
-_SECONDS_TO_CONNECT, _SECONDS_TO_BEGIN = 10, 60
-# MySQL says so of what another try does not mend: access, schema, table, column, syntax, privilege.
-_PERMANENT = {1044, 1045, 1046, 1049, 1054, 1064, 1142, 1143, 1146, 1227}
-# Postgres likewise: authorisation, no such database, SQL.
-_PERMANENT_CLASSES = ("28", "3D", "42", "22", "25")
+_SECONDS_TO_CONNECT, _SECONDS_TO_ANSWER = 10, 60
+# What MySQL says where another try may mend it: disk or memory full, shutting down, line lost, too many connections, a
+# lock not had, deadlock, interrupted, killed, out of time; and what the client says itself. The rest is access or SQL.
+_PASSING = {
+    1021, 1037, 1038, 1040, 1041, 1053, 1152, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 1927, 1969, 3024,
+    4031, *range(1000), *range(2000, 3000),
+}  # fmt: skip
+_MYSQL_SAID = re.compile(r"MySqlError \{ ERROR (\d+) \(\w+\): (.*) \}", re.DOTALL)
+# What Postgres says where another try does not: unsupported, cardinality, data, authorisation, no such database, SQL.
+_PERMANENT_CLASSES = ("0A", "21", "22", "25", "28", "3D", "3F", "42")
 
 
 @dataclass
@@ -107,7 +113,8 @@ def _postgres(database: ForeignDatabase, query: str, called: str) -> Iterator[St
         cursor.execute("SELECT statement_timestamp()")
         [[read_at]] = cast("list[list[datetime]]", cursor.fetchall())
         begun_at = time.monotonic()
-        cursor.execute(query)
+        # The driver puts more behind it, which a comment at its end would swallow.
+        cursor.execute(f"{query}\n")
         rows = cast("Any", cursor.fetch_record_batch())
         yield Stream(asked_at, begun_at, read_at.astimezone(UTC), rows, database, called)
 
@@ -119,27 +126,33 @@ def _mysql(database: ForeignDatabase, query: str, called: str) -> Iterator[Strea
         cursor.execute("PREPARE question FROM %s", (query,))
         cursor.execute("SELECT UTC_TIMESTAMP(6)")
         [[read_at]] = cursor.fetchall()
-        # The stream begins its transaction in the background; a lock that it takes after that tells when.
+        # The stream's connection holds a lock of this name for as long as it lives.
         lock = f"data-platform-{uuid.uuid4()}"
         asked_at = time.monotonic()
+        # Comes back when all that precedes the query is done; the query itself runs in the background.
         rows = connectorx.read_sql(
             database.url.get_secret_value(), query, return_type="arrow_stream", batch_size=_BATCH_ROWS,
-            pre_execution_query=["START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY", f"DO GET_LOCK('{lock}', 0)"],
+            pre_execution_query=[
+                # Where a server's default is READ COMMITTED, it would grant a consistent snapshot and not keep to it.
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+                f"DO GET_LOCK('{lock}', 0)",
+            ],
         )  # fmt: skip
-        while not _is_held(cursor, lock):
-            if time.monotonic() - asked_at > _SECONDS_TO_BEGIN:
-                raise ForeignUnavailable(
-                    f"The database at {address(database.url)} did not begin to read within {_SECONDS_TO_BEGIN} s;"
-                    " nothing was kept, run again."
-                )
-            time.sleep(0.002)
-        yield Stream(asked_at, time.monotonic(), read_at.replace(tzinfo=UTC), rows, database, called)
+        begun_at = time.monotonic()
+        try:
+            yield Stream(asked_at, begun_at, read_at.replace(tzinfo=UTC), rows, database, called)
+        finally:
+            _end(cursor, lock)
 
 
-def _is_held(cursor: Any, lock: str) -> bool:  # noqa: ANN401 (pymysql ships no types)
-    cursor.execute("SELECT IS_USED_LOCK(%s)", (lock,))
-    [[holder]] = cursor.fetchall()
-    return holder is not None
+def _end(cursor: Any, lock: str) -> None:  # noqa: ANN401 (pymysql ships no types)
+    # A stream that nobody reads any more would go on to its last row, into memory and with its transaction open.
+    with suppress(pymysql.Error):
+        cursor.execute("SELECT IS_USED_LOCK(%s)", (lock,))
+        [[holder]] = cursor.fetchall()
+        if holder is not None:
+            cursor.execute("KILL %s", (holder,))
 
 
 def _asking(database: ForeignDatabase) -> Any:  # noqa: ANN401
@@ -147,7 +160,7 @@ def _asking(database: ForeignDatabase) -> Any:  # noqa: ANN401
     return pymysql.connect(
         host=parts.hostname or "", port=parts.port or 3306, user=unquote(parts.username or ""),
         password=unquote(parts.password or ""), database=unquote(parts.path.strip("/")), charset="utf8mb4",
-        autocommit=True, connect_timeout=_SECONDS_TO_CONNECT, read_timeout=_SECONDS_TO_BEGIN,
+        autocommit=True, connect_timeout=_SECONDS_TO_CONNECT, read_timeout=_SECONDS_TO_ANSWER,
     )  # fmt: skip
 
 
@@ -157,17 +170,32 @@ def _one_sentence(database: ForeignDatabase) -> Iterator[None]:
         yield
     except pymysql.Error as error:
         code, fact = (*error.args, "", "")[:2]
-        raise _error(database, str(fact), is_final=code in _PERMANENT) from None
+        raise _error(database, str(fact), is_final=isinstance(code, int) and code not in _PASSING) from None
     except adbc_driver_manager.Error as error:
-        fact = str(error).split("\n")[0].removeprefix("[libpq] ").split("ERROR:  ")[-1].split("FATAL:  ")[-1]
+        fact = _postgres_said(error)
         is_final = (error.sqlstate or "").startswith(_PERMANENT_CLASSES) or "authentication failed" in fact
-        is_final = is_final or ("FATAL" in str(error) and "does not exist" in fact)
+        is_final = is_final or ("FATAL" in str(error) and ("does not exist" in fact or "permission denied" in fact))
         raise _error(database, fact, is_final=is_final) from None
+    except OSError as error:
+        # So the stream of Postgres tells, without SQLSTATE, of a query that failed in the middle and of a broken line.
+        fact = _postgres_said(error)
+        is_final = "ERROR:  " in str(error) and not fact.startswith("canceling statement")
+        raise _error(database, fact, is_final=is_final) from None
+    except pl.exceptions.InvalidOperationError:
+        raise _error(database, "an integer exceeds 64 bits with a sign", is_final=True) from None
     except BaseException as error:
-        # connectorx tells of a connection that broke by a RuntimeError, or by a panic, which is no Exception.
+        # So connectorx tells of both for MySQL: by a RuntimeError, or by a panic, which is no Exception.
         if not (type(error).__module__ == "pyo3_runtime" or type(error) is RuntimeError):
             raise
+        if said := _MYSQL_SAID.search(str(error)):
+            raise _error(database, said[2], is_final=int(said[1]) not in _PASSING) from None
+        if str(error).startswith("Could not retrieve"):
+            raise _error(database, "a value is none of its type, as the day 0000-00-00 is", is_final=True) from None
         raise _error(database, "the stream of rows broke off", is_final=False) from None
+
+
+def _postgres_said(error: Exception) -> str:
+    return str(error).split("\n")[0].removeprefix("[libpq] ").split("ERROR:  ")[-1].split("FATAL:  ")[-1]
 
 
 def _word(type_: pl.DataType) -> str:

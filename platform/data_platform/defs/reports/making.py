@@ -105,21 +105,24 @@ class ReportMaker:
             sources: What was read for it.
         """
         report = ReportType.model_validate(definition["report"])
-        with ExitStack() as opened:
+        read, used = Counter[str](), Counter[str]()
+        with ExitStack() as undo, ExitStack() as opened:
             at_hand = {
                 source.name: frames.read_stream(opened.enter_context(_evidence(self.stack.lake, source.evidence_id)))
                 for source in sources
             }
             files = Files(report)
-            read, used = Counter[str](), Counter[str]()
+            undo.callback(files.close)
             for part in read_ahead(derive(report, self.day, at_hand)):
                 if not files.num_rows:
                     self.head = part.rows.head(_HEAD_ROWS)
                 files.add(part.rows)
                 read.update(part.num_read)
                 used.update(part.num_used)
+            finished = files.finish()
+            undo.pop_all()
         return Made(
-            [NewFile(file.format, file.content, files.num_rows) for file in files.finish()],
+            [NewFile(file.format, file.content, files.num_rows) for file in finished],
             files.num_empty,
             [replace(source, num_rows=read[source.name], num_used=used[source.name]) for source in sources],
             {library: version(library) for library in _LIBRARIES},
