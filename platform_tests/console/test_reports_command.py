@@ -42,7 +42,8 @@ def test_a_preview_delivers_nothing_and_hides_who_somebody_is(commands: Commands
     words = ("reports", "preview", "active_user_report", "--day", "2026-09-30", "--personal")
     assert "Larkenby, Una" in commands.run(*words).stdout
     assert "Nothing was delivered yet" in commands.run("reports", "list").stdout
-    assert not list((commands.folder / "lake").rglob("evidence/*/*"))
+    kept = commands.run("sql", "-c", "SELECT count(*) AS kept FROM ops.evidence WHERE kind = 'reports'").stdout
+    assert kept.split()[2] == "0"
 
 
 @pytest.mark.parametrize(
