@@ -97,7 +97,7 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MySqlServ
         try:
             server = opened.enter_context(mysql.running(tmp_path_factory.mktemp("mysql")))
         except mysql.NoMySql as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         yield server
 
 

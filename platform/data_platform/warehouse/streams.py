@@ -54,7 +54,7 @@ class Stream:
     _called: str
 
     def frames(self, types: pl.Schema) -> Iterator[pl.DataFrame]:
-        """The rows, in frames of some ten thousand.
+        """The rows, in frames of some ten or hundred thousand.
 
         Args:
             types: The columns that are expected, by name; integers of any width will do.
