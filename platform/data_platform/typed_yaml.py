@@ -3,7 +3,7 @@
 What does not belong here: any one file, and what its fields mean.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -42,12 +42,31 @@ def load(path: Path, model: type[Model], wrong: type[PermanentError], **more: ob
             name for name, field in model.model_fields.items() if field.is_required() and name not in more
         )
         raise wrong(f"{path.name}, line 1: expected fields such as {needed}.")
+    for line, name, fault in _twice_or_known(tree, more):
+        raise wrong(f"{path.name}, line {line}, {name}: {fault}.")
     try:
         return model.model_validate({**cast("Mapping[str, object]", content), **more})
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
         told = [_told(tree, fault) for fault in faults]
         raise wrong(f"{path.name}, {'; '.join(dict.fromkeys(told))}.") from None
+
+
+def _twice_or_known(node: yaml.Node | None, known: Mapping[str, object]) -> Iterator[tuple[int, str, str]]:
+    """Fields that stand twice, of which the last would count in silence, and those that the file does not decide."""
+    if isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _twice_or_known(value, {})
+    if isinstance(node, yaml.MappingNode):
+        before: set[str] = set()
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in before:
+                yield line, key.value, "stands twice"
+            if key.value in known:
+                yield line, key.value, "is known from the file's name, leave it out"
+            before.add(key.value)
+            yield from _twice_or_known(value, {})
 
 
 def _told(tree: yaml.Node | None, fault: ErrorDetails) -> str:

@@ -1,7 +1,7 @@
 """Which days of a report are due. What does not belong here: the clock, and what has been delivered (the caller)."""
 
 from collections.abc import Set as AbstractSet
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from data_platform.reports.report_type import Schedule
@@ -12,8 +12,8 @@ CAUGHT_UP = 31 * DAY
 
 
 def due_at(schedule: Schedule, day: date, zone: str) -> datetime:
-    """When the report of a day is due: at the schedule's time of the day after, in a zone."""
-    return datetime.combine(day + DAY, schedule.time, ZoneInfo(zone))
+    """When the report of a day is due (UTC): at the schedule's time of the day after, in a zone."""
+    return datetime.combine(day + DAY, schedule.time, ZoneInfo(zone)).astimezone(UTC)
 
 
 def days_due(schedule: Schedule, delivered: AbstractSet[date], now: datetime, zone: str) -> list[date]:
@@ -28,6 +28,7 @@ def days_due(schedule: Schedule, delivered: AbstractSet[date], now: datetime, zo
         now: With a zone.
         zone: IANA name of the zone that decides what a day is.
     """
+    now = now.astimezone(UTC)  # two times of one zone are compared by their faces, whatever the summer does
     today = now.astimezone(ZoneInfo(zone)).date()
     back = (today - n * DAY for n in range(1, CAUGHT_UP.days + 1))
     due = [day for day in back if day.isoweekday() in schedule.weekdays and due_at(schedule, day, zone) <= now]
@@ -38,5 +39,5 @@ def days_due(schedule: Schedule, delivered: AbstractSet[date], now: datetime, zo
 
 def tries(due: datetime, now: datetime) -> int:
     """How often a report that is due should have been tried by now: after 0, 1, 3, 7, 15 hours and so on."""
-    hours = max(int((now - due) / timedelta(hours=1)), 0)
+    hours = max(int((now.astimezone(UTC) - due) / timedelta(hours=1)), 0)
     return (hours + 1).bit_length()

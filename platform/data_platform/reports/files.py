@@ -5,32 +5,19 @@ which no spreadsheet runs, and Parquet is read by programs: both have it as it i
 What does not belong here: which rows (`derive.py`), and where the files go (`publish/delivery.py`).
 """
 
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO, Any, Protocol, cast
 
 import polars as pl
 import pyarrow.parquet as pq
-import xlsxwriter
 
-from data_platform.errors import PermanentError
 from data_platform.reports.gate import num_empty
 from data_platform.reports.report_type import TYPES, Format, ReportType
-
-WORKBOOK_ROWS = 2**20 - 1
-"""Rows that a sheet has below its header."""
+from data_platform.reports.workbook import Workbook
 
 _RUN_AS_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # noqa: RUF001 (spreadsheets run the wide ones too)
-_FIXED = datetime(2000, 1, 1)  # noqa: DTZ001 (a workbook's times have no zone)
-_COLUMN_WIDTH = 24
-
-
-class CannotBeWritten(PermanentError):
-    """The rows do not fit into a file of that format."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +37,10 @@ class Writer(Protocol):
 
     def finish(self) -> None:
         """Writes what is left."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of what it holds beside the file."""
         ...
 
 
@@ -80,7 +71,8 @@ class Files:
 
     def close(self) -> None:
         """Lets go of the files, for when they will not be finished."""
-        for file in self._made:
+        for writer, file in zip(self._writers, self._made, strict=True):
+            writer.close()
             file.content.close()
 
     def finish(self) -> Sequence[File]:
@@ -110,6 +102,9 @@ class _Csv:
     def finish(self) -> None:
         self._file.flush()
 
+    def close(self) -> None:
+        pass
+
 
 class _Parquet:
     """One row group a part, compressed."""
@@ -123,62 +118,15 @@ class _Parquet:
             self._writer.write_table(_arrow(rows), row_group_size=rows.height)
 
     def finish(self) -> None:
+        self.close()
+        self._file.flush()
+
+    def close(self) -> None:
         self._writer.close()
-        self._file.flush()
-
-
-class _Workbook:
-    """One sheet; texts are texts whatever they begin with, and no time of making is in it."""
-
-    def __init__(self, file: IO[bytes], report: ReportType) -> None:
-        self._file, self._raw, self._next = file, BytesIO(), 1
-        # Row by row and without files of its own: what is in it may be personal.
-        self._book = xlsxwriter.Workbook(self._raw, {"constant_memory": True, "in_memory": True})
-        self._book.set_properties({"title": report.title, "created": _FIXED})
-        self._sheet = self._book.add_worksheet()
-        self._sheet.freeze_panes(1, 0)
-        self._sheet.set_column(0, len(report.columns) - 1, _COLUMN_WIDTH)
-        bold = self._book.add_format({"bold": True})
-        for place, column in enumerate(report.columns):
-            self._sheet.write_string(0, place, column.header, bold)
-        self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
-
-    def add(self, rows: pl.DataFrame) -> None:
-        if self._next + rows.height > WORKBOOK_ROWS + 1:
-            raise CannotBeWritten(
-                f"A workbook holds {WORKBOOK_ROWS:,} rows and the report has more; nothing was delivered, take xlsx out"
-                " of its formats."
-            )
-        for row in rows.iter_rows():  # the library takes one cell at a time
-            for place, value in enumerate(row):
-                if value is not None and self._write(place, value):
-                    raise CannotBeWritten(
-                        f"Row {self._next} of column {rows.columns[place]!r} is longer than a cell of a workbook may"
-                        " be; nothing was delivered, shorten it in the query or take xlsx out of the formats."
-                    )
-            self._next += 1
-
-    def _write(self, place: int, value: str | int | date) -> int:
-        if isinstance(value, str):
-            return self._sheet.write_string(self._next, place, value)
-        if isinstance(value, date):
-            midnight = datetime(value.year, value.month, value.day)  # noqa: DTZ001 (a day has no zone)
-            return self._sheet.write_datetime(self._next, place, midnight, self._day)
-        return self._sheet.write_number(self._next, place, value)
-
-    def finish(self) -> None:
-        self._book.close()
-        # Packed without compression: two machines' libraries compress the same bytes into different ones.
-        with zipfile.ZipFile(self._raw) as packed, zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED) as plain:
-            for name in packed.namelist():
-                with packed.open(name) as part, plain.open(zipfile.ZipInfo(name, _FIXED.timetuple()[:6]), "w") as to:
-                    while chunk := part.read(2**20):
-                        to.write(chunk)
-        self._file.flush()
 
 
 _WRITERS: dict[Format, Callable[[IO[bytes], ReportType], Writer]] = {
-    "csv": _Csv, "parquet": _Parquet, "xlsx": _Workbook
+    "csv": _Csv, "parquet": _Parquet, "xlsx": Workbook
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date, time, timedelta
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -20,6 +20,8 @@ DAY = "day"
 TYPES: dict[str, pl.DataType] = {"integer": pl.Int64(), "text": pl.String(), "date": pl.Date()}
 Format = Literal["csv", "parquet", "xlsx"]
 
+Item = TypeVar("Item")
+
 _NAME = r"^[a-z][a-z0-9_]*$"
 _PLACES = {"type", "day", "version", "format"}
 
@@ -30,22 +32,30 @@ class ReportTypeError(PermanentError):
 
 def _object_key(pattern: str) -> str:
     try:
-        places = {name for _, name, _, _ in Formatter().parse(pattern) if name is not None}
+        parts = [*Formatter().parse(pattern)]
     except ValueError as error:
         raise ValueError(f"expected a pattern with {{day}}, {{version}} and {{format}}, but {error}") from None
+    places = {name for _, name, _, _ in parts if name is not None}
     if strangers := sorted(places - _PLACES):
         raise ValueError(
             f"{{{strangers[0]}}} is no part of a key; there are {{type}}, {{day}}, {{version}}, {{format}}"
         )
-    if missing := sorted(_PLACES - {"type"} - places):
-        raise ValueError(f"expected {{{missing[0]}}} in it: no two files may have the same key")
-    if not re.fullmatch(r"[A-Za-z0-9._{}=/-]+", pattern) or any(part in {"", ".", ".."} for part in pattern.split("/")):
+    is_plain = all(re.fullmatch(r"[A-Za-z0-9._=/-]*", text) and not how and not form for text, _, how, form in parts)
+    if not is_plain or any(part in {"", ".", ".."} for part in pattern.split("/")):
         raise ValueError("expected letters, digits and . _ - = between single slashes")
+    if missing := sorted(_PLACES - places):
+        raise ValueError(f"expected {{{missing[0]}}} in it: no two files may have the same key")
     return pattern
 
 
+def _each_once(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    if twice := [value for value in values if values.count(value) > 1]:
+        raise ValueError(f"{twice[0]} stands twice")
+    return values
+
+
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Column(_Model):
@@ -136,7 +146,9 @@ class Schedule(_Model):
     """
 
     at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5, 6, 7)
+    weekdays: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=7)], ...], AfterValidator(_each_once), Field(min_length=1)
+    ] = (1, 2, 3, 4, 5, 6, 7)
 
     @property
     def time(self) -> time:
@@ -168,7 +180,7 @@ class ReportType(_Model):
     sources: dict[str, Source] = Field(min_length=1)
     rows: Rows
     max_skew_seconds: float = Field(default=60, gt=0)
-    formats: tuple[Format, ...] = Field(min_length=1)
+    formats: Annotated[tuple[Format, ...], AfterValidator(_each_once), Field(min_length=1)]
     object_key: Annotated[str, AfterValidator(_object_key)] = "{type}/{day}/{type}_{day}_v{version}.{format}"
     schedule: Schedule
     gate: Gate = Gate()
@@ -192,6 +204,8 @@ class ReportType(_Model):
             yield f"sources: {unused[0]} is read and not used in rows"
         if rows.days == "any" and len(added) != 1:
             yield "rows: days: any needs exactly one source to add, which says the days"
+        if rows.days != "none" and DAY in self.sources[rows.of].columns:
+            yield f"sources.{rows.of}: it cannot have a column {DAY}, which the report makes"
         for name in (rows.of, *added):
             needed = [rows.key, DAY] if name != rows.of and rows.days != "none" else [rows.key]
             if missing := [column for column in needed if column not in self.sources[name].columns]:
@@ -216,9 +230,11 @@ class ReportType(_Model):
             yield "columns: two headers are the same"
         if strangers := sorted(set(self.gate.not_empty) - set(headers)):
             yield f"gate.not_empty: there is no header {strangers[0]!r}"
-        for name, value in ((name, value) for addition in self.rows.add for name, value in addition.fill.items()):
-            if kinds.get(name) != ("integer" if isinstance(value, int) else "text"):
-                yield f"rows: {name} cannot be filled with {value!r}"
+        for addition in self.rows.add:
+            own = self.sources[addition.of].columns
+            for name, value in addition.fill.items():
+                if own.get(name) != ("integer" if isinstance(value, int) else "text"):
+                    yield f"rows: {name} cannot be filled with {value!r}, {addition.of} has no such column of that type"
 
     @property
     def kinds(self) -> dict[str, str]:
