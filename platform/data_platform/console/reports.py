@@ -17,7 +17,7 @@ from rich.text import Text
 from data_platform import settings as settings_module
 from data_platform.console import home
 from data_platform.console.terminal import shown
-from data_platform.defs.reports.making import ReportMaker
+from data_platform.defs.reports.making import ReportMaker, defined
 from data_platform.errors import PermanentError
 from data_platform.publish import delivered
 from data_platform.publish.mailing import Mailer
@@ -102,7 +102,7 @@ def verify(report_id: str) -> int:
     stack = _stack()
     file = delivered.find(stack.warehouse, report_id)
     manifest = delivered.manifest_of(stack.reports, file)
-    report = ReportType.model_validate(manifest.definition["report"])
+    report = defined(manifest.definition)
     faults = faults_of_stored(stack.reports, [file])
     faults += faults_of_made(manifest, ReportMaker(stack, report, file.report_date))
     console = _console()

@@ -30,6 +30,7 @@ class ReportsGenerated(dy.Schema):
     num_bytes = dy.Int64(min=0, description="Size of the file in bytes.")
     sha256 = dy.String(regex="^[0-9a-f]{64}$", description="SHA-256 of the file.")
     manifest_key = dy.String(min_length=1, description="Key of the manifest below REPORTS_URI.")
+    manifest_sha256 = dy.String(regex="^[0-9a-f]{64}$", description="SHA-256 of the manifest.")
     supersedes = dy.String(
         nullable=True, regex=_UUID, metadata={"stored_as": "uuid"},
         description="The file of the same format that was delivered before for the day.",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -94,14 +94,13 @@ class LocalUpload:
             OSError: The folder cannot be written.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not replace and (nameless := _nameless(self.path.parent)):
+            return self._linked(nameless, head, rest)
         # obstore gives such names to what is not whole yet, and shows none of them.
         beside = self.path.with_name(f"{self.path.name}#{uuid.uuid4().int}")
         try:
             with beside.open("xb") as file:
-                file.write(head)
-                file.writelines(rest)
-                file.flush()
-                os.fsync(file.fileno())
+                _write(file, head, rest)
             if replace:
                 beside.replace(self.path)
             else:
@@ -112,6 +111,34 @@ class LocalUpload:
             beside.unlink(missing_ok=True)
         made_durable(self.path.parent)
         return True
+
+    def _linked(self, nameless: IO[bytes], head: bytes, rest: Iterator[bytes]) -> bool:
+        """Gives a file its name once it is whole: before that it vanishes with the process."""
+        with nameless as file:
+            _write(file, head, rest)
+            try:
+                os.link(f"/proc/self/fd/{file.fileno()}", self.path, src_dir_fd=0, follow_symlinks=True)
+            except FileExistsError:
+                return False
+        made_durable(self.path.parent)
+        return True
+
+
+def _nameless(folder: Path) -> IO[bytes] | None:
+    """A file in a folder without a name; None where the system or the file system has no such thing."""
+    if not (hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").is_dir()):
+        return None
+    try:
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
+    except OSError:
+        return None
+
+
+def _write(file: IO[bytes], head: bytes, rest: Iterator[bytes]) -> None:
+    file.write(head)
+    file.writelines(rest)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def made_durable(*paths: Path) -> None:

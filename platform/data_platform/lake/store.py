@@ -130,6 +130,10 @@ class Store:
                 self._make_durable(key)
         except AlreadyExistsError:
             return False
+        except NoSuchObject as error:
+            raise LakeError(
+                f"Could not write {self.uri}/{key}: there is no such bucket; make it or correct the URI, and run again."
+            ) from error
         return True
 
     def _upload(self, key: str) -> Upload | LocalUpload:

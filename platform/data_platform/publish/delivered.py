@@ -121,6 +121,7 @@ class DeliveredFile:
     num_bytes: int
     sha256: str
     manifest_key: str
+    manifest_sha256: str
     supersedes: str | None
     skew_seconds: float
     code_version: str
@@ -135,7 +136,8 @@ class DeliveredFile:
 
 _FILES = (
     "SELECT report_id::text, report_type, report_date, version, file_format, s3_bucket, s3_object_key, download_link,"
-    " num_rows, num_bytes, sha256, manifest_key, supersedes::text, skew_seconds, code_version, run_id, delivered_at"
+    " num_rows, num_bytes, sha256, manifest_key, manifest_sha256, supersedes::text, skew_seconds, code_version, run_id,"
+    " delivered_at"
     " FROM reports.reports_generated"
 )
 

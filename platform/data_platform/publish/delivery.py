@@ -11,18 +11,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import IO, Any, Literal, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from data_platform.errors import PermanentError
 from data_platform.lake.evidence import fingerprint
-from data_platform.lake.store import Store
+from data_platform.lake.store import LakeError, NoSuchObject, Store
 from data_platform.publish.delivered import DeliveredFile, Manifest, ManifestFile, ReadSource, Report, history
 from data_platform.publish.protocol import Overtaken, Provenance
-from data_platform.warehouse.connection import Transaction, Warehouse
+from data_platform.warehouse.connection import Transaction, Value, Warehouse
 
 _NAMESPACE = uuid.UUID("7d8d3c0e-5f0a-5c63-9a54-2f1f6f0c7d11")
 _CHUNK_BYTES = 8 * 2**20
 _MANIFEST = "manifest.json"
+_UUIDS = {"report_id", "supersedes"}
 
 
 class ObjectInTheWay(PermanentError):
@@ -139,25 +140,27 @@ def deliver(warehouse: Warehouse, store: Store, report: Report, maker: Maker, *,
         if delivered and (delivered[0].delivered_at > by.read_at or delivered[0].run_id == by.run_id):
             return Delivery(report, "unchanged", delivered)
         status: Status = "resumed"
-        begun = _resumed(warehouse, store, transaction, report, maker, at_hand)
+        begun = _resumed(warehouse, store, transaction, maker, report, delivered, at_hand)
         if begun is None:
-            status, begun = "new", _begun(warehouse, report, maker, delivered, by, at_hand)
+            status, begun = "new", _begun(warehouse, transaction, maker, report, delivered, by, at_hand)
         if begun is None:
             return Delivery(report, "unchanged", delivered)
         manifest, made = begun
         for file, content in zip(manifest.files, made.files, strict=True):
-            _put(store, file.key, content, file.sha256)
-        text = manifest.text().encode()
-        _put(store, maker.key(manifest.version, _MANIFEST), _Text(text), fingerprint([text])[0])
-        _book(transaction, store, manifest, maker.key(manifest.version, _MANIFEST), by)
+            _put(store, file.key, content, file.sha256, transaction)
+        text, manifest_key = _Text(manifest.text().encode()), maker.key(manifest.version, _MANIFEST)
+        _put(store, manifest_key, text, fingerprint(text.chunks())[0], transaction)
+        for file in manifest.files:
+            _insert(transaction, booked(store, manifest, manifest_key, file) | {"run_id": by.run_id})
         transaction.run("DELETE FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *_of(report))
         return Delivery(report, status, _last(history(transaction, report)))
 
 
 def _begun(
     warehouse: Warehouse,
-    report: Report,
+    transaction: Transaction,
     maker: Maker,
+    report: Report,
     delivered: Sequence[DeliveredFile],
     by: Provenance,
     at_hand: ExitStack,
@@ -169,19 +172,26 @@ def _begun(
     manifest = _manifest(report, maker, made, read, delivered, by)
     if _contents(delivered) == {file.format: file.sha256 for file in manifest.files}:
         return None
-    with warehouse.transaction() as transaction:
-        noted = transaction.query(
+    with warehouse.transaction() as other:
+        noted = other.query(
             "INSERT INTO reports.attempts (report_type, report_date, manifest, run_id) VALUES ($1, $2, $3, $4)"
             " ON CONFLICT DO NOTHING RETURNING run_id",
             *_of(report), manifest.text(), by.run_id,
         )  # fmt: skip
+        _prove_lock(transaction)
     if not noted.height:
         raise Overtaken(f"Another run has begun to deliver {report}; nothing was delivered by this one, run it again.")
     return manifest, made
 
 
 def _resumed(
-    warehouse: Warehouse, store: Store, transaction: Transaction, report: Report, maker: Maker, at_hand: ExitStack
+    warehouse: Warehouse,
+    store: Store,
+    transaction: Transaction,
+    maker: Maker,
+    report: Report,
+    delivered: Sequence[DeliveredFile],
+    at_hand: ExitStack,
 ) -> tuple[Manifest, Made] | None:
     """What a run that crashed was about to deliver, with the same files; None where nobody did, or they are others."""
     noted = transaction.query(
@@ -190,16 +200,33 @@ def _resumed(
     if not noted.height:
         return None
     manifest = Manifest.of(noted.item())
-    made = at_hand.enter_context(closing(maker.make(manifest.definition, manifest.sources)))
-    contents = {file.format: fingerprint(file.chunks())[0] for file in made.files}
-    if contents == {file.format: file.sha256 for file in manifest.files}:
-        return manifest, made
-    # Other code makes other files. What was put of the old ones nobody was told of: no manifest, no row in the books.
-    for key in (*(file.key for file in manifest.files), maker.key(manifest.version, _MANIFEST)):
-        store.delete(key)
+    # A note of what was delivered by then is of a run that had lost its lock: nothing is done about it.
+    if not delivered or manifest.version > delivered[0].version:
+        if made := _made_again(maker, manifest, at_hand):
+            return manifest, made
+        _withdraw(store, manifest, maker.key(manifest.version, _MANIFEST))
     with warehouse.transaction() as other:
         other.run("DELETE FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *_of(report))
     return None
+
+
+def _made_again(maker: Maker, manifest: Manifest, at_hand: ExitStack) -> Made | None:
+    """The files of a manifest; None where the present code makes others of the evidence, or none."""
+    try:
+        made = at_hand.enter_context(closing(maker.make(manifest.definition, manifest.sources)))
+    except PermanentError:
+        return None
+    contents = {file.format: fingerprint(file.chunks())[0] for file in made.files}
+    return made if contents == {file.format: file.sha256 for file in manifest.files} else None
+
+
+def _withdraw(store: Store, manifest: Manifest, manifest_key: str) -> None:
+    """Removes what was put of a delivery that never ended; nobody was told of it, and no row in the books names it."""
+    put = {file.key: file.sha256 for file in manifest.files}
+    put[manifest_key] = fingerprint([manifest.text().encode()])[0]
+    for key, sha256 in put.items():
+        if store.size(key) is not None and fingerprint(store.read(key))[0] == sha256:
+            store.delete(key)
 
 
 def _manifest(
@@ -233,29 +260,52 @@ class _Text:
         return iter([self.text])
 
 
-def _put(store: Store, key: str, content: _Content, sha256: str) -> None:
+def _put(store: Store, key: str, content: _Content, sha256: str, transaction: Transaction) -> None:
     """Creates an object, or finds that a run which crashed has put the very same."""
+    _prove_lock(transaction)
     if store.create(key, content.chunks()):
         return
-    if fingerprint(store.read(key))[0] != sha256:
+    try:
+        found, _ = fingerprint(store.read(key))
+    except NoSuchObject as error:
+        raise LakeError(
+            f"{store.location(key)} was said to be there and is not; nothing was booked, run again."
+        ) from error
+    if found != sha256:
         raise ObjectInTheWay(
             f"{store.location(key)} is there already and is not what is to be delivered; nothing was booked, move it"
             " away and run again."
         )
 
 
-def _book(transaction: Transaction, store: Store, manifest: Manifest, manifest_key: str, by: Provenance) -> None:
+def booked(store: Store, manifest: Manifest, manifest_key: str, file: ManifestFile) -> dict[str, Value]:
+    """What the books say of a delivered file, by column: all but the run and the time."""
     bucket, prefix = _bucket(store)
-    for file in manifest.files:
-        transaction.run(
-            "INSERT INTO reports.reports_generated (report_id, report_type, report_date, version, file_format,"
-            " s3_bucket, s3_object_key, download_link, num_rows, num_bytes, sha256, manifest_key, supersedes,"
-            " skew_seconds, code_version, run_id) VALUES"
-            " ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::uuid, $14, $15, $16)",
-            file.report_id, manifest.report_type, manifest.day, manifest.version, file.format, bucket,
-            f"{prefix}{file.key}", f"{store.uri}/{file.key}", file.num_rows, file.num_bytes, file.sha256, manifest_key,
-            file.supersedes, manifest.skew_seconds, manifest.code_version, by.run_id,
-        )  # fmt: skip
+    return {
+        "report_id": file.report_id,
+        "report_type": manifest.report_type,
+        "report_date": manifest.day,
+        "version": manifest.version,
+        "file_format": file.format,
+        "s3_bucket": bucket,
+        "s3_object_key": f"{prefix}{file.key}",
+        "download_link": f"{store.uri}/{file.key}",
+        "num_rows": file.num_rows,
+        "num_bytes": file.num_bytes,
+        "sha256": file.sha256,
+        "manifest_key": manifest_key,
+        "manifest_sha256": fingerprint([manifest.text().encode()])[0],
+        "supersedes": file.supersedes,
+        "skew_seconds": manifest.skew_seconds,
+        "code_version": manifest.code_version,
+    }
+
+
+def _insert(transaction: Transaction, row: Mapping[str, Value]) -> None:
+    places = (f"${n}::uuid" if name in _UUIDS else f"${n}" for n, name in enumerate(row, start=1))
+    transaction.run(
+        f"INSERT INTO reports.reports_generated ({', '.join(row)}) VALUES ({', '.join(places)})", *row.values()
+    )
 
 
 def _bucket(store: Store) -> tuple[str | None, str]:
@@ -264,7 +314,7 @@ def _bucket(store: Store) -> tuple[str | None, str]:
     path = parts.path.strip("/")
     if parts.scheme == "s3":
         return parts.netloc, f"{path}/" if path else ""
-    return None, f"/{path}/"
+    return None, f"/{unquote(path)}/"
 
 
 def _lock(transaction: Transaction, report: Report) -> None:
@@ -273,6 +323,11 @@ def _lock(transaction: Transaction, report: Report) -> None:
         f"reports.{report.report_type}",
         report.day,
     )
+
+
+def _prove_lock(transaction: Transaction) -> None:
+    """Raises if the connection that holds the lock is gone: another run may be delivering."""
+    transaction.query("SELECT 1 AS held")
 
 
 def _last(files: Sequence[DeliveredFile]) -> list[DeliveredFile]:

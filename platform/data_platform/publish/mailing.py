@@ -7,7 +7,8 @@ sent again by itself. What does not belong here: who the recipients are (the rep
 import smtplib
 import ssl
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -16,9 +17,10 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from data_platform.errors import TransientError
+from data_platform.errors import PlatformError, TransientError
 from data_platform.lake.store import Store
 from data_platform.publish.delivered import DeliveredFile
 from data_platform.settings import Settings
@@ -26,6 +28,7 @@ from data_platform.warehouse.connection import Warehouse
 
 _NAMESPACE = uuid.UUID("0a6f2a57-3c39-5f5e-8b39-63c5f6a6d0b2")
 _TIMEOUT = 30  # seconds
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _TYPES = {
     "csv": ("text", "csv"),
     "parquet": ("application", "vnd.apache.parquet"),
@@ -66,10 +69,21 @@ class Mailer:
         failures: list[str] = []
         for recipient in recipients:
             if self._begin(files[0], recipient, again=again):
-                failure = self._send(self._message(files, title, recipient))
+                failure = self._failure(files, " ".join(title.split()), recipient)
                 self._note(files[0], recipient, failure)
                 failures += [failure] if failure else []
         return failures
+
+    def _failure(self, files: Sequence[DeliveredFile], title: str, recipient: str) -> str | None:
+        """Sends one mail; why it did not go, or None."""
+        host = urlsplit(self.settings.mail_url.get_secret_value()).hostname if self.settings.mail_url else ""
+        try:
+            self._send(self._message(files, title, recipient), recipient)
+        except PlatformError as error:
+            return f"The mail about {files[0].report} was not sent: {error}"
+        except (smtplib.SMTPException, OSError, UnicodeError, BotoCoreError, ClientError) as error:
+            return f"The mail server at {host} did not take the mail: {_reason(error)}; it is tried again every hour."
+        return None
 
     def _begin(self, file: DeliveredFile, recipient: str, *, again: bool) -> bool:
         with self.warehouse.transaction() as transaction:
@@ -111,7 +125,7 @@ class Mailer:
     def _text(self, files: Sequence[DeliveredFile], title: str, *, is_attached: bool) -> str:
         first, hours = files[0], self.settings.report_link_hours
         lines = [f"{title}, {first.report_date}: {first.num_rows:,} rows."]
-        if first.supersedes:
+        if first.version > 1:
             lines.append(f"This is version {first.version}; it takes the place of what was delivered before.")
         lines += ["", "The files are attached." if is_attached else "The files are too large for a mail."]
         for file in files:
@@ -120,30 +134,26 @@ class Mailer:
                 lines += ["", f"{file.file_format}, for {hours} hours from now:", link]
             elif not is_attached:
                 lines += ["", f"{file.file_format}: {file.download_link}"]
-            lines.append(f"SHA-256 {file.sha256}")
+            lines.append(f"SHA-256 of {file.file_format}: {file.sha256}")
         return "\n".join(lines) + "\n"
 
     def key(self, file: DeliveredFile) -> str:
         """The key of a file below the store's prefix."""
         return file.download_link.removeprefix(f"{self.store.uri}/")
 
-    def _send(self, message: EmailMessage) -> str | None:
+    def _send(self, message: EmailMessage, recipient: str) -> None:
         url = urlsplit(self.settings.mail_url.get_secret_value() if self.settings.mail_url else "")
-        try:
-            if url.scheme == "ses":
-                endpoint = self.settings.aws_endpoint_url
-                client = cast("Any", boto3.client("ses", region_name=url.hostname, endpoint_url=endpoint))
-                client.send_raw_email(RawMessage={"Data": message.as_bytes()})
-                return None
-            with _connected(url.scheme, url.hostname or "", url.port) as server:
-                if url.username:
-                    server.login(unquote(url.username), unquote(url.password or ""))
-                server.send_message(message)
-        except (smtplib.SMTPException, OSError, BotoCoreError, ClientError, MailNotTaken) as error:
-            return (
-                f"The mail server at {url.hostname} did not take the mail: {_reason(error)}; it goes with the next run."
-            )
-        return None
+        if url.scheme == "ses":
+            # Once: of an answer that was lost nobody knows whether the mail went.
+            config = Config(retries={"total_max_attempts": 1})
+            endpoint = self.settings.aws_endpoint_url
+            client = cast("Any", boto3.client("ses", region_name=url.hostname, endpoint_url=endpoint, config=config))
+            client.send_raw_email(RawMessage={"Data": message.as_bytes()})
+            return
+        with _connected(url.scheme, url.hostname or "", url.port, needs_tls=bool(url.username)) as server:
+            if url.username:
+                server.login(unquote(url.username), unquote(url.password or ""))
+            server.send_message(message, str(self.settings.mail_from), [recipient])
 
 
 def num_told(warehouse: Warehouse, report_type: str, files: Sequence[DeliveredFile]) -> int:
@@ -156,16 +166,27 @@ def num_told(warehouse: Warehouse, report_type: str, files: Sequence[DeliveredFi
         ).item()  # fmt: skip
 
 
-def _connected(scheme: str, host: str, port: int | None) -> smtplib.SMTP:
+@contextmanager
+def _connected(scheme: str, host: str, port: int | None, *, needs_tls: bool) -> Iterator[smtplib.SMTP]:
     context = ssl.create_default_context()
     if scheme == "smtps":
-        return smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT, context=context)
-    server = smtplib.SMTP(host, port or 587, timeout=_TIMEOUT)
-    server.ehlo()
-    if server.has_extn("starttls"):
-        server.starttls(context=context)
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT, context=context)
+    else:
+        server = smtplib.SMTP(host, port or 587, timeout=_TIMEOUT)
+    try:
         server.ehlo()
-    return server
+        if scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=context)
+            server.ehlo()
+        elif scheme == "smtp" and needs_tls and host not in _LOOPBACK:
+            raise MailNotTaken(
+                f"{host} offers no encryption for the password of MAIL_URL; use smtps://, or leave it out."
+            )
+        yield server
+        with suppress(smtplib.SMTPException, OSError):  # a server that has taken the mail may end as it likes
+            server.quit()
+    finally:
+        server.close()
 
 
 def _reason(error: Exception) -> str:
@@ -174,6 +195,8 @@ def _reason(error: Exception) -> str:
         return f"code {next(iter(error.recipients.values()))[0]}, recipient refused"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"code {error.smtp_code}"
+    if isinstance(error, UnicodeError):
+        return "MAIL_URL or an address has letters that it cannot spell"
     if isinstance(error, ClientError):
         return str(cast("Any", error.response)["Error"]["Code"])
     return type(error).__name__ if isinstance(error, smtplib.SMTPException | BotoCoreError) else str(error)

@@ -3,32 +3,50 @@
 from collections.abc import Sequence
 from contextlib import closing
 
+from data_platform.errors import PermanentError
 from data_platform.lake.evidence import fingerprint
 from data_platform.lake.store import NoSuchObject, Store
 from data_platform.publish.delivered import DeliveredFile, DeliveryDamaged, Manifest, manifest_of
-from data_platform.publish.delivery import Maker
+from data_platform.publish.delivery import Maker, booked
 
 
 def faults_of_stored(store: Store, files: Sequence[DeliveredFile]) -> list[str]:
     """What of delivered files, or of their manifest, is not as the books say; one sentence each."""
-    faults: list[str] = []
-    for file in files:
-        try:
-            [listed] = [f for f in manifest_of(store, file).files if f.report_id == file.report_id] or [None]
-            if listed is None or (listed.sha256, listed.num_rows) != (file.sha256, file.num_rows):
-                faults.append(f"{file.manifest_key} does not name {file.report_id} as the books do")
-                continue
-            sha256, num_bytes = fingerprint(store.read(listed.key))
-            if sha256 != file.sha256:
-                faults.append(f"{listed.key} has {num_bytes:,} bytes that are not the {file.num_bytes:,} delivered")
-        except (NoSuchObject, DeliveryDamaged) as error:
-            faults.append(str(error))
-    return faults
+    return [fault for file in files if (fault := _fault_of_stored(store, file))]
+
+
+def _fault_of_stored(store: Store, file: DeliveredFile) -> str | None:
+    try:
+        manifest = manifest_of(store, file)
+        if fingerprint(store.read(file.manifest_key))[0] != file.manifest_sha256:
+            return f"{file.manifest_key} is not as it was delivered"
+        for listed in manifest.files:
+            if listed.report_id == file.report_id:
+                others = [
+                    name
+                    for name, value in booked(store, manifest, file.manifest_key, listed).items()
+                    if getattr(file, name) != value
+                ]
+                if others:
+                    return f"the row of {file.report_id} has another {others[0]} than {file.manifest_key}"
+                sha256, num_bytes = fingerprint(store.read(listed.key))
+                return (
+                    f"{listed.key} has {num_bytes:,} bytes that are not the {file.num_bytes:,} delivered"
+                    if sha256 != file.sha256
+                    else None
+                )
+    except (NoSuchObject, DeliveryDamaged) as error:
+        return str(error)
+    return f"{file.manifest_key} does not name {file.report_id}"
 
 
 def faults_of_made(manifest: Manifest, maker: Maker) -> list[str]:
     """What of a delivery its evidence and definition do not make again; one sentence each."""
-    with closing(maker.make(manifest.definition, manifest.sources)) as made:
+    try:
+        made = maker.make(manifest.definition, manifest.sources)
+    except PermanentError as error:
+        return [str(error)]
+    with closing(made):
         contents = {file.format: fingerprint(file.chunks())[0] for file in made.files}
     others = [file.key for file in manifest.files if contents.get(file.format) != file.sha256]
     why = [

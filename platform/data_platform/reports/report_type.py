@@ -173,7 +173,7 @@ class ReportType(_Model):
     """
 
     name: str = Field(pattern=_NAME)
-    title: str = Field(min_length=1)
+    title: str = Field(min_length=1, pattern=r"^[^\r\n]+$")
     owner: str = Field(pattern=r"^team:[a-z][a-z0-9-]*$")
     window_days: int = Field(ge=1, le=3660)
     columns: tuple[Column, ...] = Field(min_length=1)
@@ -184,7 +184,7 @@ class ReportType(_Model):
     object_key: Annotated[str, AfterValidator(_object_key)] = "{type}/{day}/{type}_{day}_v{version}.{format}"
     schedule: Schedule
     gate: Gate = Gate()
-    recipients: tuple[Annotated[str, Field(pattern=r"^[^@\s<>]+@[^@\s<>]+$")], ...] = ()
+    recipients: tuple[Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")], ...] = ()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "ReportType":

@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 import polars as pl
+from pydantic import ValidationError
 
 from data_platform import settings
 from data_platform.ahead import read_ahead
@@ -104,7 +105,7 @@ class ReportMaker:
             definition: This maker's, or that of an earlier delivery.
             sources: What was read for it.
         """
-        report = ReportType.model_validate(definition["report"])
+        report = defined(definition)
         read, used = Counter[str](), Counter[str]()
         with ExitStack() as undo, ExitStack() as opened:
             at_hand = {
@@ -149,6 +150,22 @@ class ReportMaker:
 
         kept = snapshots.keep(self.stack.lake, f"{self.report.name}.{name}", copy)
         return ReadSource(name, kept.evidence_id, kept.num_bytes, kept.read_at)
+
+
+def defined(definition: Mapping[str, Any]) -> ReportType:
+    """The report type of a definition.
+
+    Raises:
+        ReportTypeError: The present code has no such fields.
+    """
+    try:
+        return ReportType.model_validate(definition["report"])
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise ReportTypeError(
+            f"The definition in the manifest is of another version of the code ({where}); use that version to make its"
+            " files again."
+        ) from None
 
 
 def _query(source: Source) -> str:
