@@ -94,6 +94,7 @@ class MeterMaker:
         times: How often each reading stands in a file.
         refuses: A title of which this code cannot make anything any more.
         made: Every file that was made.
+        rows_before: What each look at the gate was told of the report before.
     """
 
     lake: Store
@@ -106,6 +107,7 @@ class MeterMaker:
     refuses: str = ""
     touch: Touch = go_on
     made: list[WatchedFile] = field(default_factory=list[WatchedFile])
+    rows_before: list[int | None] = field(default_factory=list[int | None])
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -139,6 +141,7 @@ class MeterMaker:
         return Made(files, {"meter": 0, "amount": 0}, used, {"polars": "2.1.0"})
 
     def prove_fit(self, made: Made, num_rows_before: int | None) -> None:
+        self.rows_before.append(num_rows_before)
         if not made.files[0].num_rows:
             raise Unfit("The report has no rows; nothing was delivered, look at its source.")
 

@@ -298,6 +298,21 @@ def test_what_does_not_pass_its_gate_is_not_delivered(stand: Stand) -> None:
     stand.prove_clean()
 
 
+def test_the_gate_is_told_of_the_report_before_of_the_same_day_or_else_of_an_earlier_one(local: Stand) -> None:
+    told: list[int | None] = []
+    for run, day, readings in (
+        ("later", TUESDAY, ["a,1"]),
+        ("earlier", MONDAY, ["a,1", "b,2"]),
+        ("again", TUESDAY, ["a,1", "b,2", "c,3"]),
+        ("third", TUESDAY, ["a,1"]),
+    ):
+        local.say(*readings)
+        maker = local.maker(day)
+        local.deliver(run, maker)
+        told += maker.rows_before
+    assert told == [None, None, 1, 3]
+
+
 def test_files_are_let_go_of_whatever_becomes_of_them(local: Stand) -> None:
     maker = local.maker()
     local.stop(maker, "before the put of the parquet")

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import date
 from typing import IO, Any, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -136,116 +137,168 @@ def deliver(warehouse: Warehouse, store: Store, report: Report, maker: Maker, *,
     """
     with warehouse.transaction() as transaction, ExitStack() as at_hand:
         _lock(transaction, report)
-        delivered = _last(history(transaction, report))
-        if delivered and (delivered[0].delivered_at > by.read_at or delivered[0].run_id == by.run_id):
-            return Delivery(report, "unchanged", delivered)
-        status: Status = "resumed"
-        begun = _resumed(warehouse, store, transaction, maker, report, delivered, at_hand)
-        if begun is None:
-            status, begun = "new", _begun(warehouse, transaction, maker, report, delivered, by, at_hand)
-        if begun is None:
-            return Delivery(report, "unchanged", delivered)
-        manifest, made = begun
-        for file, content in zip(manifest.files, made.files, strict=True):
-            _put(store, file.key, content, file.sha256, transaction)
-        text, manifest_key = _Text(manifest.text().encode()), maker.key(manifest.version, _MANIFEST)
-        _put(store, manifest_key, text, fingerprint(text.chunks())[0], transaction)
-        for file in manifest.files:
-            _insert(transaction, booked(store, manifest, manifest_key, file) | {"run_id": by.run_id})
-        transaction.run("DELETE FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *_of(report))
-        return Delivery(report, status, _last(history(transaction, report)))
+        run = _Run(warehouse, store, transaction, report, maker, by, at_hand, _last(history(transaction, report)))
+        if run.is_too_late:
+            return Delivery(report, "unchanged", run.delivered)
+        resumed = run.resumed()
+        manifest, made = resumed or run.begun()
+        if made is None:
+            return Delivery(report, "unchanged", run.delivered)
+        run.put(manifest, made)
+        run.book(manifest)
+        return Delivery(report, "resumed" if resumed else "new", _last(history(transaction, report)))
 
 
-def _begun(
-    warehouse: Warehouse,
-    transaction: Transaction,
-    maker: Maker,
-    report: Report,
-    delivered: Sequence[DeliveredFile],
-    by: Provenance,
-    at_hand: ExitStack,
-) -> tuple[Manifest, Made] | None:
-    """Reads and makes, and notes what is about to be delivered; None where that is what was delivered before."""
-    read = maker.read()
-    made = at_hand.enter_context(closing(maker.make(maker.definition, read.sources)))
-    maker.prove_fit(made, delivered[0].num_rows if delivered else None)
-    manifest = _manifest(report, maker, made, read, delivered, by)
-    if _contents(delivered) == {file.format: file.sha256 for file in manifest.files}:
-        return None
-    with warehouse.transaction() as other:
-        noted = other.query(
-            "INSERT INTO reports.attempts (report_type, report_date, manifest, run_id) VALUES ($1, $2, $3, $4)"
-            " ON CONFLICT DO NOTHING RETURNING run_id",
-            *_of(report), manifest.text(), by.run_id,
-        )  # fmt: skip
-        _prove_lock(transaction)
-    if not noted.height:
-        raise Overtaken(f"Another run has begun to deliver {report}; nothing was delivered by this one, run it again.")
-    return manifest, made
+@dataclass(frozen=True)
+class _Run:
+    """One call, while it holds the lock.
 
+    Attributes:
+        lock: The transaction that holds the lock; in its end the books are written.
+        at_hand: Holds the files.
+        delivered: The files of the latest version; none where nothing was delivered.
+    """
 
-def _resumed(
-    warehouse: Warehouse,
-    store: Store,
-    transaction: Transaction,
-    maker: Maker,
-    report: Report,
-    delivered: Sequence[DeliveredFile],
-    at_hand: ExitStack,
-) -> tuple[Manifest, Made] | None:
-    """What a run that crashed was about to deliver, with the same files; None where nobody did, or they are others."""
-    noted = transaction.query(
-        "SELECT manifest FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *_of(report)
-    )
-    if not noted.height:
-        return None
-    manifest = Manifest.of(noted.item())
-    # A note of what was delivered by then is of a run that had lost its lock: nothing is done about it.
-    if not delivered or manifest.version > delivered[0].version:
-        if made := _made_again(maker, manifest, at_hand):
-            return manifest, made
-        _withdraw(store, manifest, maker.key(manifest.version, _MANIFEST))
-    with warehouse.transaction() as other:
-        other.run("DELETE FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *_of(report))
-    return None
+    warehouse: Warehouse
+    store: Store
+    lock: Transaction
+    report: Report
+    maker: Maker
+    by: Provenance
+    at_hand: ExitStack
+    delivered: Sequence[DeliveredFile]
 
+    @property
+    def is_too_late(self) -> bool:
+        """Whether another run has delivered since this one began, or this very one has, at an earlier try."""
+        return any(file.delivered_at > self.by.read_at or file.run_id == self.by.run_id for file in self.delivered)
 
-def _made_again(maker: Maker, manifest: Manifest, at_hand: ExitStack) -> Made | None:
-    """The files of a manifest; None where the present code makes others of the evidence, or none."""
-    try:
-        made = at_hand.enter_context(closing(maker.make(manifest.definition, manifest.sources)))
-    except PermanentError:
-        return None
-    contents = {file.format: fingerprint(file.chunks())[0] for file in made.files}
-    return made if contents == {file.format: file.sha256 for file in manifest.files} else None
-
-
-def _withdraw(store: Store, manifest: Manifest, manifest_key: str) -> None:
-    """Removes what was put of a delivery that never ended; nobody was told of it, and no row in the books names it."""
-    put = {file.key: file.sha256 for file in manifest.files}
-    put[manifest_key] = fingerprint([manifest.text().encode()])[0]
-    for key, sha256 in put.items():
-        if store.size(key) is not None and fingerprint(store.read(key))[0] == sha256:
-            store.delete(key)
-
-
-def _manifest(
-    report: Report, maker: Maker, made: Made, read: Read, delivered: Sequence[DeliveredFile], by: Provenance
-) -> Manifest:
-    version = delivered[0].version + 1 if delivered else 1
-    before = {file.file_format: file.report_id for file in delivered}
-    files: list[ManifestFile] = []
-    for file in made.files:
-        sha256, num_bytes = fingerprint(file.chunks())
-        report_id = str(uuid.uuid5(_NAMESPACE, f"{report.report_type}/{report.day}/{version}/{file.format}"))
-        key = maker.key(version, file.format)
-        files.append(
-            ManifestFile(report_id, file.format, key, sha256, num_bytes, file.num_rows, before.get(file.format))
+    def resumed(self) -> tuple[Manifest, Made] | None:
+        """What a run that crashed was about to deliver, with the same files; None where nobody did, or not these."""
+        noted = self.lock.query(
+            "SELECT manifest FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *self._which
         )
-    return Manifest(
-        report.report_type, report.day, version, tuple(files), tuple(made.num_empty), tuple(made.sources),
-        read.skew_seconds, maker.definition, made.made_with, by.code_version, by.run_id,
-    )  # fmt: skip
+        if not noted.height:
+            return None
+        manifest = Manifest.of(noted.item())
+        # A note of what was delivered by then is of a run that had lost its lock: nothing is done about it.
+        if not self.delivered or manifest.version > self.delivered[0].version:
+            if made := self._made_again(manifest):
+                return manifest, made
+            self._withdraw(manifest)
+        with self.warehouse.transaction() as other:
+            self._forget(other)
+        return None
+
+    def begun(self) -> tuple[Manifest, Made | None]:
+        """Reads and makes, and notes what is about to be delivered; no files where they are those delivered before."""
+        read = self.maker.read()
+        made = self.at_hand.enter_context(closing(self.maker.make(self.maker.definition, read.sources)))
+        self.maker.prove_fit(made, self._num_rows_before())
+        manifest = self._manifest(read, made)
+        if _contents(self.delivered) == {file.format: file.sha256 for file in manifest.files}:
+            return manifest, None
+        with self.warehouse.transaction() as other:
+            noted = other.query(
+                "INSERT INTO reports.attempts (report_type, report_date, manifest, run_id) VALUES ($1, $2, $3, $4)"
+                " ON CONFLICT DO NOTHING RETURNING run_id",
+                *self._which, manifest.text(), self.by.run_id,
+            )  # fmt: skip
+            self._prove_lock()
+        if not noted.height:
+            raise Overtaken(
+                f"Another run has begun to deliver {self.report}; nothing was delivered by this one, run it again."
+            )
+        return manifest, made
+
+    def put(self, manifest: Manifest, made: Made) -> None:
+        """Creates the objects, the manifest last, or finds that a run which crashed has put the very same."""
+        for file, content in zip(manifest.files, made.files, strict=True):
+            self._put(file.key, content, file.sha256)
+        text = _Text(manifest.text().encode())
+        self._put(self._manifest_key(manifest), text, fingerprint(text.chunks())[0])
+
+    def book(self, manifest: Manifest) -> None:
+        """Writes the books; with the end of the transaction, all is delivered."""
+        for file in manifest.files:
+            row = booked(self.store, manifest, self._manifest_key(manifest), file) | {"run_id": self.by.run_id}
+            places = (f"${n}::uuid" if name in _UUIDS else f"${n}" for n, name in enumerate(row, start=1))
+            self.lock.run(
+                f"INSERT INTO reports.reports_generated ({', '.join(row)}) VALUES ({', '.join(places)})", *row.values()
+            )
+        self._forget(self.lock)
+
+    @property
+    def _which(self) -> tuple[str, date]:
+        return self.report.report_type, self.report.day
+
+    def _manifest_key(self, manifest: Manifest) -> str:
+        return self.maker.key(manifest.version, _MANIFEST)
+
+    def _forget(self, transaction: Transaction) -> None:
+        transaction.run("DELETE FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *self._which)
+
+    def _prove_lock(self) -> None:
+        """Raises if the connection that holds the lock is gone: another run may be delivering."""
+        self.lock.query("SELECT 1 AS held")
+
+    def _num_rows_before(self) -> int | None:
+        """Rows of the report that was delivered before: an earlier version, or else that of the day before."""
+        found = self.lock.query(
+            "SELECT num_rows FROM reports.reports_generated WHERE report_type = $1 AND report_date <= $2"
+            " ORDER BY report_date DESC, version DESC LIMIT 1",
+            *self._which,
+        )
+        return found.item() if found.height else None
+
+    def _made_again(self, manifest: Manifest) -> Made | None:
+        """The files of a manifest; None where the present code makes others of the evidence, or none."""
+        try:
+            made = self.at_hand.enter_context(closing(self.maker.make(manifest.definition, manifest.sources)))
+        except PermanentError:
+            return None
+        contents = {file.format: fingerprint(file.chunks())[0] for file in made.files}
+        return made if contents == {file.format: file.sha256 for file in manifest.files} else None
+
+    def _withdraw(self, manifest: Manifest) -> None:
+        """Removes what was put of a delivery that never ended: nobody was told of it, and no book names it."""
+        put = {file.key: file.sha256 for file in manifest.files}
+        put[self._manifest_key(manifest)] = fingerprint([manifest.text().encode()])[0]
+        for key, sha256 in put.items():
+            if self.store.size(key) is not None and fingerprint(self.store.read(key))[0] == sha256:
+                self.store.delete(key)
+
+    def _manifest(self, read: Read, made: Made) -> Manifest:
+        report, by = self.report, self.by
+        version = self.delivered[0].version + 1 if self.delivered else 1
+        before = {file.file_format: file.report_id for file in self.delivered}
+        files: list[ManifestFile] = []
+        for file in made.files:
+            sha256, num_bytes = fingerprint(file.chunks())
+            report_id = str(uuid.uuid5(_NAMESPACE, f"{report.report_type}/{report.day}/{version}/{file.format}"))
+            key = self.maker.key(version, file.format)
+            files.append(
+                ManifestFile(report_id, file.format, key, sha256, num_bytes, file.num_rows, before.get(file.format))
+            )
+        return Manifest(
+            report.report_type, report.day, version, tuple(files), tuple(made.num_empty), tuple(made.sources),
+            read.skew_seconds, self.maker.definition, made.made_with, by.code_version, by.run_id,
+        )  # fmt: skip
+
+    def _put(self, key: str, content: "_Content", sha256: str) -> None:
+        self._prove_lock()
+        if self.store.create(key, content.chunks()):
+            return
+        place = self.store.location(key)
+        try:
+            found, _ = fingerprint(self.store.read(key))
+        except NoSuchObject as error:
+            raise LakeError(f"{place} was said to be there and is not; nothing was booked, run again.") from error
+        if found != sha256:
+            raise ObjectInTheWay(
+                f"{place} is there already and is not what is to be delivered; nothing was booked, move it away and run"
+                " again."
+            )
 
 
 class _Content(Protocol):
@@ -258,24 +311,6 @@ class _Text:
 
     def chunks(self) -> Iterator[bytes]:
         return iter([self.text])
-
-
-def _put(store: Store, key: str, content: _Content, sha256: str, transaction: Transaction) -> None:
-    """Creates an object, or finds that a run which crashed has put the very same."""
-    _prove_lock(transaction)
-    if store.create(key, content.chunks()):
-        return
-    try:
-        found, _ = fingerprint(store.read(key))
-    except NoSuchObject as error:
-        raise LakeError(
-            f"{store.location(key)} was said to be there and is not; nothing was booked, run again."
-        ) from error
-    if found != sha256:
-        raise ObjectInTheWay(
-            f"{store.location(key)} is there already and is not what is to be delivered; nothing was booked, move it"
-            " away and run again."
-        )
 
 
 def booked(store: Store, manifest: Manifest, manifest_key: str, file: ManifestFile) -> dict[str, Value]:
@@ -301,13 +336,6 @@ def booked(store: Store, manifest: Manifest, manifest_key: str, file: ManifestFi
     }
 
 
-def _insert(transaction: Transaction, row: Mapping[str, Value]) -> None:
-    places = (f"${n}::uuid" if name in _UUIDS else f"${n}" for n, name in enumerate(row, start=1))
-    transaction.run(
-        f"INSERT INTO reports.reports_generated ({', '.join(row)}) VALUES ({', '.join(places)})", *row.values()
-    )
-
-
 def _bucket(store: Store) -> tuple[str | None, str]:
     """The bucket and the prefix of keys in it; of a local folder no bucket, and its path."""
     parts = urlsplit(store.uri)
@@ -325,18 +353,9 @@ def _lock(transaction: Transaction, report: Report) -> None:
     )
 
 
-def _prove_lock(transaction: Transaction) -> None:
-    """Raises if the connection that holds the lock is gone: another run may be delivering."""
-    transaction.query("SELECT 1 AS held")
-
-
 def _last(files: Sequence[DeliveredFile]) -> list[DeliveredFile]:
     return [file for file in files if file.version == files[-1].version]
 
 
 def _contents(files: Sequence[DeliveredFile]) -> dict[str, str]:
     return {file.file_format: file.sha256 for file in files}
-
-
-def _of(report: Report) -> tuple[str, Any]:
-    return report.report_type, report.day

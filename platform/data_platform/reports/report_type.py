@@ -129,7 +129,8 @@ class Gate(_Model):
     Attributes:
         min_rows: At least so many rows.
         not_empty: Headers of columns in which no cell is empty.
-        max_change: The most that the number of rows may differ from the report delivered before, as a share of it.
+        max_change: The most that the number of rows may differ from the report delivered before (of the same day, or
+            else of the latest day before it), as a share of it.
     """
 
     min_rows: int = Field(default=0, ge=0)

@@ -89,6 +89,11 @@ def _description(report: ReportType) -> str:
     )
 
 
+def _meaning(report: ReportType, name: str) -> str:
+    found = [source.query for source in report.sources.values() if name in source.columns]
+    return f"`{name}` of {' and '.join(found)}." if found else "Day of the window."
+
+
 def _columns(report: ReportType) -> dg.TableSchema:
     kinds = report.kinds
     return dg.TableSchema(
@@ -96,7 +101,7 @@ def _columns(report: ReportType) -> dg.TableSchema:
             dg.TableColumn(
                 column.header,
                 type=kinds[column.of],
-                description=f"`{column.of}` of the sources.",
+                description=_meaning(report, column.of),
                 tags={"personal": ""} if column.personal else None,
             )
             for column in report.columns
