@@ -109,7 +109,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(small_disk: Path) -> Non
 
 def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file where a folder should be")
-    with pytest.raises(LakeError, match="check space, permission and LAKE_URI") as caught:
+    with pytest.raises(LakeError, match="check space, permission and address") as caught:
         Store((tmp_path / "lake").as_uri()).create("key", b"x")
     assert "\n" not in str(caught.value)
 

@@ -82,7 +82,7 @@ class Store:
         except (BaseError, OSError) as error:
             reason = str(error).split("\n\nDebug source", 1)[0].splitlines()[0]
             raise LakeError(
-                f"Could not {verb} {place}: {reason}; check space, permission and LAKE_URI, then start the run again."
+                f"Could not {verb} {place}: {reason}; check space, permission and address, then start the run again."
             ) from error
 
     def list(self, prefix: str = "") -> list[Entry]:

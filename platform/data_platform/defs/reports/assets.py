@@ -90,8 +90,9 @@ def _description(report: ReportType) -> str:
 
 
 def _meaning(report: ReportType, name: str) -> str:
-    found = [source.query for source in report.sources.values() if name in source.columns]
-    return f"`{name}` of {' and '.join(found)}." if found else "Day of the window."
+    if name == report_type.DAY and report.rows.days != "none":
+        return "Day of the window."
+    return f"`{name}` of {next(source.query for source in report.sources.values() if name in source.columns)}."
 
 
 def _columns(report: ReportType) -> dg.TableSchema:
