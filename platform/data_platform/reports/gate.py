@@ -16,7 +16,7 @@ class GateClosed(PermanentError):
 def num_empty(rows: pl.DataFrame) -> dict[str, int]:
     """Empty cells of a frame, by column: nothing, or nothing but blanks."""
     return {
-        cells.name: int((cells.is_null() | (cells.str.strip_chars() == "")).sum())
+        cells.name: int((cells.is_null() | cells.str.contains(r"^\s*$")).sum())
         if cells.dtype == pl.String
         else cells.null_count()
         for cells in rows.iter_columns()
