@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         Annotated[SecretStr, AfterValidator(_mail_url)] | None,
         Field(
             description="Sends reports to their recipients: smtp://user:password@host:port, smtps://... or"
-            " ses://region. Unset: no mail."
+            " ses://region (?endpoint=... for a server that speaks SES). Unset: no mail."
         ),
     ] = None
     mail_from: Annotated[

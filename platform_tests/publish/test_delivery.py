@@ -298,6 +298,16 @@ def test_what_does_not_pass_its_gate_is_not_delivered(stand: Stand) -> None:
     stand.prove_clean()
 
 
+def test_a_note_that_no_code_can_read_is_forgotten(local: Stand) -> None:
+    with local.warehouse.transaction() as transaction:
+        transaction.run(
+            "INSERT INTO reports.attempts (report_type, report_date, manifest, run_id) VALUES ($1, $2, $3, 'old')",
+            NAME, MONDAY, '{"another": "form"}',
+        )  # fmt: skip
+    assert local.deliver("next").status == "new"
+    local.prove_clean()
+
+
 def test_the_gate_is_told_of_the_report_before_of_the_same_day_or_else_of_an_earlier_one(local: Stand) -> None:
     told: list[int | None] = []
     for run, day, readings in (
@@ -444,6 +454,18 @@ def test_what_was_delivered_is_not_withdrawn_by_other_code_after_a_lost_lock(loc
     with suppress(PlatformError):
         local.deliver("other", local.maker(code="c2"))
     local.prove_books()
+
+
+def test_who_lost_the_lock_while_looking_at_a_note_withdraws_nothing(local: Stand) -> None:
+    """The other has delivered a file of the very bytes, under the very key, that the note names."""
+    local.stop(local.maker(), "before the put of the parquet")
+    with halted(local, "after making", formats=("csv",)) as slow:
+        local.cut_off(only_lock_holder=True)
+        assert local.deliver("fast", local.maker(formats=("csv",))).status == "new"
+    assert isinstance(slow.exception(60), WarehouseUnavailable)
+    assert local.versions() == {1: ["csv"]}
+    local.prove_books()
+    local.prove_clean()
 
 
 def test_who_lost_the_lock_puts_nothing_more(local: Stand) -> None:
@@ -615,7 +637,7 @@ _json = st.recursive(
 )
 _counts = st.integers(0, 10**12)
 _manifests = st.builds(
-    Manifest, _names, st.dates(), st.integers(1, 9),
+    Manifest, _names, st.dates(), st.integers(1, 9), _names,
     st.lists(
         st.builds(ManifestFile, _names, _names, _names, _names, _counts, _counts, st.none() | _names), max_size=3
     ).map(tuple),

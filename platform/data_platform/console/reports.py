@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from data_platform import contracts
 from data_platform import settings as settings_module
 from data_platform.console import home
 from data_platform.console.terminal import shown
 from data_platform.defs.reports.making import ReportMaker, defined
 from data_platform.errors import PermanentError
-from data_platform.publish import delivered
+from data_platform.publish import delivered, mailing
 from data_platform.publish.mailing import Mailer
 from data_platform.publish.verification import faults_of_made, faults_of_stored
 from data_platform.reports import gate, report_type
@@ -89,7 +90,8 @@ def preview(name: str, day: date | None, *, num_rows: int, personal: bool) -> in
         console.print(f"{source}: {num_read:,} rows read, {used[source]:,} used.", highlight=False)
     if hidden and not personal:
         console.print(f"Personal columns show as {_HIDDEN}; --personal shows them.")
-    gate.prove_fit(report, day, num, num_empty, None)
+    before = [file for file in delivered.current(stack.warehouse, name) if file.report_date <= day]
+    gate.prove_fit(report, day, num, num_empty, before[-1].num_rows if before else None)
     return 0
 
 
@@ -128,7 +130,7 @@ def link(report_id: str) -> int:
     """
     stack = _stack()
     file = delivered.find(stack.warehouse, report_id)
-    key = _mailer(stack).key(file)
+    key = delivered.key_in(stack.reports, file)
     hours = stack.settings.report_link_hours
     print(stack.reports.link(key, timedelta(hours=hours)) or stack.reports.location(key))
     return 0
@@ -152,7 +154,13 @@ def mail(report_id: str, *, again: bool) -> int:
         print(failure, file=sys.stderr)
     if failures:
         return 1
-    print(f"All {len(report.recipients)} recipients of {file.report} have been told.")
+    told, num = mailing.num_told(stack.warehouse, files, report.recipients), len(report.recipients)
+    if told < num:
+        print(
+            f"Of {num - told} recipients nobody knows whether they were told; --again sends it to all.", file=sys.stderr
+        )
+        return 1
+    print(f"All {num} recipients of {file.report} have been told.")
     return 0
 
 
@@ -165,6 +173,9 @@ def new(name: str, title: str) -> int:
     Raises:
         PermanentError: There is such a type, or the name cannot be one.
     """
+    reads = {name for report in report_type.every() for source in report.sources.values() for name in source.reads}
+    if name in reads | {contract.name for contract in contracts.every()}:
+        raise PermanentError(f"There is a table {name} already, and an asset bears its name; choose another name.")
     folder, queries = report_type.FOLDER, settings_module.sql_folder() / "reports"
     files = {folder / f"{name}.yaml": _YAML, queries / f"{name}.sql": _SQL}
     for file in files:

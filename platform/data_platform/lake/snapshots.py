@@ -69,10 +69,13 @@ def keep(lake: Store, table: str, copy: Copy) -> Snapshot:
     The bytes go through a temporary file without a name, so that memory stays small.
     """
     with TemporaryFile() as file:
-        read_at = copy(file)
-        evidence_id, num_bytes = evidence.fingerprint(_chunks(file))
-        called = f"the copy of {table}"
-        evidence.keep(lake, evidence_id, _chunks(file), num_bytes=num_bytes, called=called)
+        return keep_file(lake, table, file, copy(file))
+
+
+def keep_file(lake: Store, table: str, file: IO[bytes], read_at: datetime) -> Snapshot:
+    """Keeps a copy that is there already as evidence, as the snapshot of no day."""
+    evidence_id, num_bytes = evidence.fingerprint(_chunks(file))
+    evidence.keep(lake, evidence_id, _chunks(file), num_bytes=num_bytes, called=f"the copy of {table}")
     return Snapshot(table, evidence_id, num_bytes, read_at)
 
 

@@ -67,6 +67,7 @@ class Manifest:
     """All that it takes to derive a delivery again, and to tell whether it is the same.
 
     Attributes:
+        key: Its own, beside the files.
         definition: The report type and its queries, as they were.
         made_with: Versions of the libraries that wrote the files.
     """
@@ -74,6 +75,7 @@ class Manifest:
     report_type: str
     day: date
     version: int
+    key: str
     files: tuple[ManifestFile, ...]
     columns: tuple[str, ...]
     sources: tuple[ReadSource, ...]
@@ -187,6 +189,20 @@ def open_attempts(warehouse: Warehouse, report_type: str, days: Sequence[date]) 
     with warehouse.transaction() as transaction:
         found = transaction.query("SELECT report_date FROM reports.attempts WHERE report_type = $1", report_type)
     return set(found["report_date"]) & set(days)
+
+
+def key_in(store: Store, file: DeliveredFile) -> str:
+    """The key of a delivered file in a store.
+
+    Raises:
+        NoSuchReport: It was delivered into another store.
+    """
+    if not file.download_link.startswith(f"{store.uri}/"):
+        raise NoSuchReport(
+            f"{file.report} was delivered to {file.download_link}, not below REPORTS_URI ({store.uri}); set that back"
+            " to reach it."
+        )
+    return file.download_link.removeprefix(f"{store.uri}/")
 
 
 def manifest_of(store: Store, file: DeliveredFile) -> Manifest:

@@ -25,6 +25,7 @@ _NAMESPACE = uuid.UUID("7d8d3c0e-5f0a-5c63-9a54-2f1f6f0c7d11")
 _CHUNK_BYTES = 8 * 2**20
 _MANIFEST = "manifest.json"
 _UUIDS = {"report_id", "supersedes"}
+_FORGET = "DELETE FROM reports.attempts WHERE report_type = $1 AND report_date = $2"
 
 
 class ObjectInTheWay(PermanentError):
@@ -180,14 +181,19 @@ class _Run:
         )
         if not noted.height:
             return None
-        manifest = Manifest.of(noted.item())
+        text = str(noted.item())
+        try:
+            manifest = Manifest.of(text)
+        except (ValueError, KeyError, TypeError):  # of a version of the code that had another form
+            manifest = None
         # A note of what was delivered by then is of a run that had lost its lock: nothing is done about it.
-        if not self.delivered or manifest.version > self.delivered[0].version:
+        if manifest and (not self.delivered or manifest.version > self.delivered[0].version):
             if made := self._made_again(manifest):
                 return manifest, made
             self._withdraw(manifest)
         with self.warehouse.transaction() as other:
-            self._forget(other)
+            other.run(f"{_FORGET} AND manifest = $3", *self._which, text)
+            self._prove_lock()
         return None
 
     def begun(self) -> tuple[Manifest, Made | None]:
@@ -216,27 +222,21 @@ class _Run:
         for file, content in zip(manifest.files, made.files, strict=True):
             self._put(file.key, content, file.sha256)
         text = _Text(manifest.text().encode())
-        self._put(self._manifest_key(manifest), text, fingerprint(text.chunks())[0])
+        self._put(manifest.key, text, fingerprint(text.chunks())[0])
 
     def book(self, manifest: Manifest) -> None:
         """Writes the books; with the end of the transaction, all is delivered."""
         for file in manifest.files:
-            row = booked(self.store, manifest, self._manifest_key(manifest), file) | {"run_id": self.by.run_id}
+            row = booked(self.store, manifest, file) | {"run_id": self.by.run_id}
             places = (f"${n}::uuid" if name in _UUIDS else f"${n}" for n, name in enumerate(row, start=1))
             self.lock.run(
                 f"INSERT INTO reports.reports_generated ({', '.join(row)}) VALUES ({', '.join(places)})", *row.values()
             )
-        self._forget(self.lock)
+        self.lock.run(_FORGET, *self._which)
 
     @property
     def _which(self) -> tuple[str, date]:
         return self.report.report_type, self.report.day
-
-    def _manifest_key(self, manifest: Manifest) -> str:
-        return self.maker.key(manifest.version, _MANIFEST)
-
-    def _forget(self, transaction: Transaction) -> None:
-        transaction.run("DELETE FROM reports.attempts WHERE report_type = $1 AND report_date = $2", *self._which)
 
     def _prove_lock(self) -> None:
         """Raises if the connection that holds the lock is gone: another run may be delivering."""
@@ -263,9 +263,10 @@ class _Run:
     def _withdraw(self, manifest: Manifest) -> None:
         """Removes what was put of a delivery that never ended: nobody was told of it, and no book names it."""
         put = {file.key: file.sha256 for file in manifest.files}
-        put[self._manifest_key(manifest)] = fingerprint([manifest.text().encode()])[0]
+        put[manifest.key] = fingerprint([manifest.text().encode()])[0]
         for key, sha256 in put.items():
             if self.store.size(key) is not None and fingerprint(self.store.read(key))[0] == sha256:
+                self._prove_lock()
                 self.store.delete(key)
 
     def _manifest(self, read: Read, made: Made) -> Manifest:
@@ -281,8 +282,9 @@ class _Run:
                 ManifestFile(report_id, file.format, key, sha256, num_bytes, file.num_rows, before.get(file.format))
             )
         return Manifest(
-            report.report_type, report.day, version, tuple(files), tuple(made.num_empty), tuple(made.sources),
-            read.skew_seconds, self.maker.definition, made.made_with, by.code_version, by.run_id,
+            report.report_type, report.day, version, self.maker.key(version, _MANIFEST), tuple(files),
+            tuple(made.num_empty), tuple(made.sources), read.skew_seconds, self.maker.definition, made.made_with,
+            by.code_version, by.run_id,
         )  # fmt: skip
 
     def _put(self, key: str, content: "_Content", sha256: str) -> None:
@@ -313,7 +315,7 @@ class _Text:
         return iter([self.text])
 
 
-def booked(store: Store, manifest: Manifest, manifest_key: str, file: ManifestFile) -> dict[str, Value]:
+def booked(store: Store, manifest: Manifest, file: ManifestFile) -> dict[str, Value]:
     """What the books say of a delivered file, by column: all but the run and the time."""
     bucket, prefix = _bucket(store)
     return {
@@ -328,7 +330,7 @@ def booked(store: Store, manifest: Manifest, manifest_key: str, file: ManifestFi
         "num_rows": file.num_rows,
         "num_bytes": file.num_bytes,
         "sha256": file.sha256,
-        "manifest_key": manifest_key,
+        "manifest_key": manifest.key,
         "manifest_sha256": fingerprint([manifest.text().encode()])[0],
         "supersedes": file.supersedes,
         "skew_seconds": manifest.skew_seconds,

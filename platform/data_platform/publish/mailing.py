@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError, ReadTimeoutError
 
 from data_platform.errors import PlatformError, TransientError
 from data_platform.lake.store import Store
-from data_platform.publish.delivered import DeliveredFile
+from data_platform.publish.delivered import DeliveredFile, key_in
 from data_platform.settings import Settings
 from data_platform.warehouse.connection import Warehouse
 
@@ -38,6 +38,10 @@ _TYPES = {
 
 class MailNotTaken(TransientError):
     """The mail server did not take a mail."""
+
+
+class MailUnknown(TransientError):
+    """A mail was on its way when the connection ended: it may have gone."""
 
 
 @dataclass(frozen=True)
@@ -69,21 +73,17 @@ class Mailer:
         failures: list[str] = []
         for recipient in recipients:
             if self._begin(files[0], recipient, again=again):
-                failure = self._failure(files, " ".join(title.split()), recipient)
-                self._note(files[0], recipient, failure)
-                failures += [failure] if failure else []
+                try:
+                    self._send(self._message(files, " ".join(title.split()), recipient), recipient)
+                except MailUnknown as error:
+                    failures.append(str(error))  # in the books it stays begun
+                    continue
+                except PlatformError as error:
+                    self._note(files[0], recipient, f"The mail about {files[0].report} was not sent: {error}")
+                    failures.append(f"The mail about {files[0].report} was not sent: {error}")
+                    continue
+                self._note(files[0], recipient, None)
         return failures
-
-    def _failure(self, files: Sequence[DeliveredFile], title: str, recipient: str) -> str | None:
-        """Sends one mail; why it did not go, or None."""
-        host = urlsplit(self.settings.mail_url.get_secret_value()).hostname if self.settings.mail_url else ""
-        try:
-            self._send(self._message(files, title, recipient), recipient)
-        except PlatformError as error:
-            return f"The mail about {files[0].report} was not sent: {error}"
-        except (smtplib.SMTPException, OSError, UnicodeError, BotoCoreError, ClientError) as error:
-            return f"The mail server at {host} did not take the mail: {_reason(error)}; it is tried again every hour."
-        return None
 
     def _begin(self, file: DeliveredFile, recipient: str, *, again: bool) -> bool:
         with self.warehouse.transaction() as transaction:
@@ -117,7 +117,7 @@ class Mailer:
         is_attached = sum(file.num_bytes for file in files) <= self.settings.mail_attachment_megabytes * 10**6
         message.set_content(self._text(files, title, is_attached=is_attached))
         for file in files if is_attached else ():
-            content = b"".join(self.store.read(self.key(file)))
+            content = b"".join(self.store.read(key_in(self.store, file)))
             main, sub = _TYPES[file.file_format]
             message.add_attachment(content, maintype=main, subtype=sub, filename=file.s3_object_key.rsplit("/", 1)[-1])
         return message
@@ -129,7 +129,7 @@ class Mailer:
             lines.append(f"This is version {first.version}; it takes the place of what was delivered before.")
         lines += ["", "The files are attached." if is_attached else "The files are too large for a mail."]
         for file in files:
-            link = self.store.link(self.key(file), timedelta(hours=hours))
+            link = self.store.link(key_in(self.store, file), timedelta(hours=hours))
             if link:
                 lines += ["", f"{file.file_format}, for {hours} hours from now:", link]
             elif not is_attached:
@@ -137,42 +137,89 @@ class Mailer:
             lines.append(f"SHA-256 of {file.file_format}: {file.sha256}")
         return "\n".join(lines) + "\n"
 
-    def key(self, file: DeliveredFile) -> str:
-        """The key of a file below the store's prefix."""
-        return file.download_link.removeprefix(f"{self.store.uri}/")
-
     def _send(self, message: EmailMessage, recipient: str) -> None:
+        """Hands a mail over.
+
+        Raises:
+            MailNotTaken: It did not go.
+            MailUnknown: Nobody knows whether it went: the answer to it was lost.
+        """
         url = urlsplit(self.settings.mail_url.get_secret_value() if self.settings.mail_url else "")
-        if url.scheme == "ses":
-            # Once: of an answer that was lost nobody knows whether the mail went.
-            config = Config(retries={"total_max_attempts": 1})
-            endpoint = self.settings.aws_endpoint_url
-            client = cast("Any", boto3.client("ses", region_name=url.hostname, endpoint_url=endpoint, config=config))
-            client.send_raw_email(RawMessage={"Data": message.as_bytes()})
-            return
-        with _connected(url.scheme, url.hostname or "", url.port, needs_tls=bool(url.username)) as server:
-            if url.username:
-                server.login(unquote(url.username), unquote(url.password or ""))
-            server.send_message(message, str(self.settings.mail_from), [recipient])
+        send = _by_ses if url.scheme == "ses" else _by_smtp
+        try:
+            send(url, message, str(self.settings.mail_from), recipient)
+        except (smtplib.SMTPException, OSError, UnicodeError, BotoCoreError, ClientError) as error:
+            raise MailNotTaken(
+                f"the mail server at {url.hostname} did not take it ({_reason(error)}); it is tried again every hour."
+            ) from error
 
 
-def num_told(warehouse: Warehouse, report_type: str, files: Sequence[DeliveredFile]) -> int:
-    """How many recipients got a mail about a version of a report."""
+def num_told(warehouse: Warehouse, files: Sequence[DeliveredFile], recipients: Sequence[str]) -> int:
+    """How many of some recipients got a mail about a version of a report."""
     with warehouse.transaction() as transaction:
         return transaction.query(
             "SELECT count(*) AS n FROM reports.mailings WHERE report_type = $1 AND report_date = $2 AND version = $3"
-            " AND sent_at IS NOT NULL",
-            report_type, files[0].report_date, files[0].version,
+            " AND sent_at IS NOT NULL AND recipient = ANY (string_to_array($4, ','))",
+            files[0].report_type, files[0].report_date, files[0].version, ",".join(recipients),
         ).item()  # fmt: skip
 
 
+def _by_ses(url: SplitResult, message: EmailMessage, sender: str, recipient: str) -> None:
+    # One try: of an answer that was lost nobody knows whether the mail went. An endpoint is of this service alone.
+    config = Config(retries={"total_max_attempts": 1}, ignore_configured_endpoint_urls=True)
+    [endpoint] = parse_qs(url.query).get("endpoint") or [None]
+    client = cast("Any", boto3.client("ses", region_name=url.hostname, endpoint_url=endpoint, config=config))
+    try:
+        client.send_raw_email(Source=sender, Destinations=[recipient], RawMessage={"Data": message.as_bytes()})
+    except (ReadTimeoutError, ConnectionClosedError) as error:
+        raise _unknown(url) from error
+
+
+def _by_smtp(url: SplitResult, message: EmailMessage, sender: str, recipient: str) -> None:
+    with _connected(url.scheme, url.hostname or "", url.port, needs_tls=bool(url.username)) as server:
+        if url.username:
+            server.login(unquote(url.username), unquote(url.password or ""))
+        try:
+            server.send_message(message, sender, [recipient])
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            if server.is_handing_over and not isinstance(error, smtplib.SMTPResponseException):
+                raise _unknown(url) from error
+            raise
+
+
+def _unknown(url: SplitResult) -> MailUnknown:
+    return MailUnknown(
+        f"The mail server at {url.hostname} was given a mail and did not answer: nobody knows whether it went;"
+        " `data-platform reports mail REPORT --again` sends it again."
+    )
+
+
+class _Watched:
+    """Knows whether the content of a mail was on its way."""
+
+    is_handing_over = False
+
+    def send(self, s: Any) -> None:  # noqa: ANN401 (as the library has it)
+        if isinstance(s, bytes) and s.endswith(b"\r\n.\r\n"):
+            self.is_handing_over = True
+        super().send(s)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+
+class _Smtp(_Watched, smtplib.SMTP):
+    pass
+
+
+class _Smtps(_Watched, smtplib.SMTP_SSL):
+    pass
+
+
 @contextmanager
-def _connected(scheme: str, host: str, port: int | None, *, needs_tls: bool) -> Iterator[smtplib.SMTP]:
+def _connected(scheme: str, host: str, port: int | None, *, needs_tls: bool) -> Iterator[_Smtp | _Smtps]:
     context = ssl.create_default_context()
     if scheme == "smtps":
-        server: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=_TIMEOUT, context=context)
+        server = _Smtps(host, port or 465, timeout=_TIMEOUT, context=context)
     else:
-        server = smtplib.SMTP(host, port or 587, timeout=_TIMEOUT)
+        server = _Smtp(host, port or 587, timeout=_TIMEOUT)
     try:
         server.ehlo()
         if scheme == "smtp" and server.has_extn("starttls"):

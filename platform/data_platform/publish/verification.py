@@ -23,9 +23,7 @@ def _fault_of_stored(store: Store, file: DeliveredFile) -> str | None:
         for listed in manifest.files:
             if listed.report_id == file.report_id:
                 others = [
-                    name
-                    for name, value in booked(store, manifest, file.manifest_key, listed).items()
-                    if getattr(file, name) != value
+                    name for name, value in booked(store, manifest, listed).items() if getattr(file, name) != value
                 ]
                 if others:
                     return f"the row of {file.report_id} has another {others[0]} than {file.manifest_key}"

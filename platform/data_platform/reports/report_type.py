@@ -185,7 +185,9 @@ class ReportType(_Model):
     object_key: Annotated[str, AfterValidator(_object_key)] = "{type}/{day}/{type}_{day}_v{version}.{format}"
     schedule: Schedule
     gate: Gate = Gate()
-    recipients: tuple[Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")], ...] = ()
+    recipients: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")], ...], AfterValidator(_each_once)
+    ] = ()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "ReportType":

@@ -44,7 +44,7 @@ class Workbook:
 
     def __init__(self, file: IO[bytes], report: ReportType) -> None:
         self._file, self._rows = file, TemporaryFile()  # noqa: SIM115 (closed when finished or given up)
-        self._num_rows = 0
+        self._num_rows, self._num_columns = 0, len(report.columns)
         self._package = _package(report)
         styles = re.findall(rb'<col min="(\d+)"[^>]* style="(\d+)"', self._package.read(_SHEET))
         self._style_of = {int(column) - 1: style.decode() for column, style in styles}
@@ -79,14 +79,17 @@ class Workbook:
             cell = _between(f' s="{self._style_of[place]}"><v>', serial.cast(pl.String), "</v></c>")
         else:
             if (~cells.is_between(-_MOST_EXACT, _MOST_EXACT)).any():
-                raise _refused(f"A number of column {cells.name!r} has more than the 15 digits of a workbook")
+                raise _refused(
+                    f"A number of column {cells.name!r} is beyond 2^53, up to where a workbook holds whole numbers"
+                )
             cell = _between("><v>", value.cast(pl.String), "</v></c>")
         return pl.concat_str(where, pl.when(value.is_null()).then(pl.lit("/>")).otherwise(cell))
 
     def finish(self) -> None:
         """Packs it, without compression: two machines' libraries compress the same bytes into different ones."""
         before, after = self._package.read(_SHEET).split(b"</sheetData>")
-        before = re.sub(rb'(<dimension ref="A1:[A-Z]+)\d+"', rb'\g<1>%d"' % (self._num_rows + 1), before)
+        last = xl_col_to_name(self._num_columns - 1).encode()
+        before = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:%b%d"' % (last, self._num_rows + 1), before)
         self._rows.seek(0)
         with zipfile.ZipFile(self._file, "w", zipfile.ZIP_STORED) as packed:
             for name in self._package.namelist():

@@ -170,7 +170,8 @@ def _one_sentence(database: ForeignDatabase) -> Iterator[None]:
         yield
     except pymysql.Error as error:
         code, fact = (*error.args, "", "")[:2]
-        raise _error(database, str(fact), is_final=isinstance(code, int) and code not in _PASSING) from None
+        fact = re.sub(r"(value:? )'[^']*'", r"\1'...'", str(fact))  # which may be personal
+        raise _error(database, fact, is_final=isinstance(code, int) and code not in _PASSING) from None
     except adbc_driver_manager.Error as error:
         fact = _postgres_said(error)
         is_final = (error.sqlstate or "").startswith(_PERMANENT_CLASSES) or "authentication failed" in fact
@@ -195,6 +196,13 @@ def _one_sentence(database: ForeignDatabase) -> Iterator[None]:
 
 
 def _postgres_said(error: Exception) -> str:
+    said = _first_line(error)
+    # Of data that cannot be used the server says the value, which may be personal; so it may in mid-stream.
+    is_about_data = str(getattr(error, "sqlstate", None) or "22").startswith("22")
+    return re.sub(r'"[^"]*"', '"..."', said) if is_about_data else said
+
+
+def _first_line(error: Exception) -> str:
     return str(error).split("\n")[0].removeprefix("[libpq] ").split("ERROR:  ")[-1].split("FATAL:  ")[-1]
 
 

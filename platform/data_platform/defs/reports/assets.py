@@ -13,10 +13,10 @@ from data_platform.defs.reports.delivering import Reports
 from data_platform.defs.reports.making import ReportMaker
 from data_platform.defs.resources import Storage
 from data_platform.defs.retries import RETRY_TRANSIENT
-from data_platform.reports import derive, files, report_type
+from data_platform.reports import derive, files, report_type, workbook
 from data_platform.reports.report_type import ReportType
 
-_MADE_BY: list[ModuleType] = [derive, files, report_type]
+_MADE_BY: list[ModuleType] = [derive, files, report_type, workbook]
 _WEEK = 7
 _KNOWN = {monthly_login_aggregates.key, daily_login_aggregates.key}
 _FOREIGN = {"app": ("team:app", "postgres"), "lessons": ("team:lessons", "mysql")}

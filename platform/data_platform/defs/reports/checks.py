@@ -44,9 +44,9 @@ def checks_of_report(asset: dg.AssetsDefinition, report: ReportType) -> list[dg.
         """Each recipient of the report was sent one mail about it."""
         findings: list[DayFinding] = []
         for day, files in _delivered(stack, days).items():
-            told = mailing.num_told(stack.warehouse, report.name, files)
+            told = mailing.num_told(stack.warehouse, files, report.recipients)
             facts = {"num_recipients": len(report.recipients), "num_told": told}
-            findings.append(DayFinding(day, told >= len(report.recipients), facts))
+            findings.append(DayFinding(day, told == len(report.recipients), facts))
         return findings
 
     def _delivered(stack: Stack, days: Sequence[date]) -> dict[date, list[DeliveredFile]]:

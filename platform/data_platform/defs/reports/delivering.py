@@ -67,8 +67,7 @@ def _metadata(stack: Stack, maker: ReportMaker, delivery: Delivery) -> Metadata:
     }
     facts |= {f"report_id ({file.file_format})": dg.MetadataValue.text(file.report_id) for file in delivery.files}
     if maker.head.width:
-        hidden = [header for header in maker.head.columns if header in maker.report.personal_headers]
-        facts["preview"] = dg.MetadataValue.md(markdown(maker.head.drop(hidden)))
+        facts["preview"] = dg.MetadataValue.md(markdown(maker.head))
     return facts
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 from importlib.metadata import version
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -48,7 +48,7 @@ class ReportMaker:
     """Makes one report of one day.
 
     Attributes:
-        head: The first rows of what was made last.
+        head: The first rows of what was made last, without its personal columns.
     """
 
     stack: Stack
@@ -58,9 +58,9 @@ class ReportMaker:
 
     @property
     def definition(self) -> dict[str, Any]:
-        """The report type and the text of its queries."""
+        """The report type and the text of its queries; without its recipients, whom a manifest does not name."""
         queries = {source.query: _query(source) for source in self.report.sources.values()}
-        return {"report": self.report.model_dump(mode="json"), "queries": queries}
+        return {"report": self.report.model_dump(mode="json", exclude={"recipients"}), "queries": queries}
 
     def read(self) -> Read:
         """Reads all sources at once, each in one transaction, and keeps each as evidence.
@@ -71,8 +71,12 @@ class ReportMaker:
             ForeignUnavailable: A database went away; nothing was kept of it.
             ForeignRefused: A database does not have what the query asks for.
         """
-        with self._reading() as (reading, skew), ThreadPoolExecutor(len(reading)) as together:
-            kept = list(together.map(self._keep, reading.keys(), reading.values()))
+        with ExitStack() as opened:
+            with self._reading() as (reading, skew), ThreadPoolExecutor(len(reading)) as together:
+                # Nothing is kept of one before all of the others are there too.
+                files = {name: opened.enter_context(TemporaryFile()) for name in reading}
+                list(together.map(self._copy, reading.keys(), reading.values(), files.values()))
+            kept = [self._keep(name, stream, files[name]) for name, stream in reading.items()]
         with self.stack.warehouse.transaction() as transaction:
             for source in kept:
                 note_evidence(transaction, source.evidence_id, _KIND, source.num_bytes)
@@ -116,7 +120,7 @@ class ReportMaker:
             undo.callback(files.close)
             for part in read_ahead(derive(report, self.day, at_hand)):
                 if not files.num_rows:
-                    self.head = part.rows.head(_HEAD_ROWS)
+                    self.head = part.rows.head(_HEAD_ROWS).drop(report.personal_headers)
                 files.add(part.rows)
                 read.update(part.num_read)
                 used.update(part.num_used)
@@ -141,14 +145,12 @@ class ReportMaker:
         query = statement(self.definition["queries"][source.query], self.report.window(self.day))
         return streams.begin(_database(self.stack, source), query, called=source.query)
 
-    def _keep(self, name: str, stream: Stream) -> ReadSource:
+    def _copy(self, name: str, stream: Stream, file: IO[bytes]) -> None:
         types = self.report.sources[name].types
+        frames.write_stream(file, types, stream.frames(types))
 
-        def copy(file: IO[bytes]) -> datetime:
-            frames.write_stream(file, types, stream.frames(types))
-            return stream.read_at
-
-        kept = snapshots.keep(self.stack.lake, f"{self.report.name}.{name}", copy)
+    def _keep(self, name: str, stream: Stream, file: IO[bytes]) -> ReadSource:
+        kept = snapshots.keep_file(self.stack.lake, f"{self.report.name}.{name}", file, stream.read_at)
         return ReadSource(name, kept.evidence_id, kept.num_bytes, kept.read_at)
 
 

@@ -17,9 +17,10 @@ def tell_recipients(context: dg.OpExecutionContext, storage: Storage) -> None:
     """Tells the recipients of each report of the last week who were not told; one of whom that is unknown is left."""
     stack = storage.open()
     mailer = Mailer(stack.warehouse, stack.reports, stack.settings)
-    today = datetime.now(UTC).date()
+    first = datetime.now(UTC) - _NEWS
     for report in report_types:
-        delivered = current(stack.warehouse, report.name, (today - _NEWS, today)) if report.recipients else []
+        every = current(stack.warehouse, report.name) if report.recipients else []
+        delivered = [file for file in every if file.delivered_at >= first]
         for day in sorted({file.report_date for file in delivered}):
             files = [file for file in delivered if file.report_date == day]
             for failure in mailer.tell(files, report.title, report.recipients):
