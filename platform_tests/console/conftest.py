@@ -47,6 +47,10 @@ class Commands:
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
+    def is_current(self) -> bool:
+        """Whether a run finds nothing to do; where a day ended or a report came due since the last, the one after."""
+        return any("All is current; nothing was changed." in self.run("run").stdout for _ in range(2))
+
     def tables(self) -> dict[str, object]:
         """Everything that the run is for, as it is published: rows, hashes, evidence, rejects.
 
