@@ -51,6 +51,7 @@ def test_a_preview_delivers_nothing_and_hides_who_somebody_is(commands: Commands
     [
         (["verify", "abc"], "No report has an id that begins with 'abc'"),
         (["preview", "nope"], "There is no report type 'nope'; there are active_user_report, leads_changed."),
+        (["new", "sessions"], "There is a table sessions already, and an asset bears its name"),
         (["new", "active_user_report"], "active_user_report.yaml is there already"),
     ],
 )

@@ -12,9 +12,12 @@ import pytest
 from psycopg2 import sql
 from pydantic import SecretStr
 
+from data_platform import settings
+from data_platform.console.plan import tasks
 from data_platform.definitions import defs
 from data_platform.defs.operations.failures import failures
-from data_platform.defs.reports import sensor
+from data_platform.defs.reports import sensor, telling
+from data_platform.defs.reports.making import ReportMaker, defined
 from data_platform.lake.store import Store
 from data_platform.local import postgres
 from data_platform.local.sample_world import app as sample_app
@@ -23,6 +26,7 @@ from data_platform.local.sample_world.lessons_database import fill_lessons
 from data_platform.publish import delivered
 from data_platform.publish.delivered import DeliveredFile
 from data_platform.reports import report_type
+from data_platform.stack import open_stack
 from data_platform.warehouse import streams
 from data_platform.warehouse.connection import Warehouse
 from data_platform.warehouse.foreign import ForeignUnavailable
@@ -30,6 +34,7 @@ from platform_tests.conftest import administer
 from platform_tests.defs.conftest import JULY_7, JULY_14, Platform
 from platform_tests.mysql_server import MySqlDatabase
 from platform_tests.oracles import reports as oracle
+from platform_tests.publish import mail_server
 
 DAY, NEXT_DAY = date(2026, 9, 15), date(2026, 9, 16)
 HEADER = ("Name", "Number of lessons completed", "Date")
@@ -153,7 +158,7 @@ def test_mysql_gone_in_mid_stream_delivers_nothing_and_the_next_run_delivers(
         result = run(reports, DAY)
     assert "went away in the middle" in said(result)
     assert (files_of(reports), objects(reports)) == ([], [])
-    assert reports.query("SELECT count(*) FROM ops.evidence WHERE kind = 'reports'") == [(0,)]
+    assert reports.lake.list("evidence") == []
     assert run(reports, DAY).success
 
 
@@ -306,6 +311,51 @@ def test_the_sensor_asks_for_each_report_that_is_due_until_it_is_there(
     assert asked() == {(ACTIVE, "2026-09-19"), (ACTIVE, "2026-09-20"), (CHANGED, "2026-09-20")}
     run(reports, date(2026, 9, 19), date(2026, 9, 20))
     assert asked() == {(CHANGED, "2026-09-20")}
+
+
+def test_days_asked_for_without_an_asset_leave_delivered_reports_alone(
+    reports: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who derives a week of tables again does not send its reports again."""
+    run(reports, DAY, NEXT_DAY)
+    monkeypatch.setattr(sensor, "days_due", lambda *_: [NEXT_DAY])
+    found = tasks(reports.definitions, open_stack(settings.load()), reports.instance, (DAY, NEXT_DAY))
+    assert {task.key.to_user_string(): task.days for task in found if "report" in task.key.to_user_string()} == {
+        ACTIVE: {NEXT_DAY}
+    }
+
+
+def test_who_was_not_told_at_first_is_told_by_the_job_and_once(
+    reports: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report of long ago too, as long as it was delivered in the last week."""
+    run(reports, DAY)
+    [report] = [report for report in report_type.every() if report.name == ACTIVE]
+    told = report.model_copy(update={"recipients": ("ann@example.com",)})
+    monkeypatch.setattr(telling, "report_types", [told])
+
+    def job() -> None:
+        found = reports.definitions.resolve_job_def("mail_reports")
+        assert found.execute_in_process(instance=reports.instance).success
+
+    with mail_server.listening() as server:
+        monkeypatch.setenv("MAIL_URL", server.url())
+        monkeypatch.setenv("MAIL_FROM", "reports@example.com")
+        server.answers["RCPT"] = "451 later"
+        job()
+        assert server.told == []
+        server.answers.clear()
+        for _ in range(2):
+            job()
+        assert server.told == ["ann@example.com"]
+
+
+def test_a_manifest_names_no_recipient(reports: Platform) -> None:
+    [report] = [report for report in report_type.every() if report.name == ACTIVE]
+    told = report.model_copy(update={"recipients": ("ann@example.com",)})
+    maker = ReportMaker(open_stack(settings.load()), told, DAY)
+    assert "ann@example.com" not in str(maker.definition)
+    assert defined(maker.definition) == report
 
 
 def test_every_shipped_report_type_is_an_asset_with_the_tables_that_it_reads(reports: Platform) -> None:

@@ -362,7 +362,7 @@ class Stand:
             [named] = [file for file in manifest.files if file.report_id == row.report_id]
             assert (named.key, named.sha256, named.num_bytes) == (self.key(row), row.sha256, row.num_bytes)
             assert (named.format, named.num_rows, named.supersedes) == (row.file_format, row.num_rows, row.supersedes)
-            assert (manifest.report, manifest.version) == (row.report, row.version)
+            assert (Report(manifest.report_type, manifest.day), manifest.version) == (row.report, row.version)
             assert row.s3_object_key.endswith(named.key)
 
     def prove_clean(self, day: date | None = None) -> None:

@@ -320,6 +320,15 @@ def test_a_query_that_fails_in_the_middle_is_refused(foreign: Foreign) -> None:
     assert "went away" not in message
 
 
+@pytest.mark.parametrize("where", ["{}", IN_THE_MIDDLE])
+def test_a_value_that_cannot_be_used_is_not_told(postgres: Foreign, where: str) -> None:
+    """It may be somebody's name."""
+    postgres.keep_many_words()
+    message = refusal(postgres, MANY_WORDS.format(where.format("('Jane ' || a.word)::int::text")))
+    assert 'invalid input syntax for type integer: "..."' in message
+    assert "Jane" not in message
+
+
 def test_a_day_that_is_none_is_refused(mysql: Foreign) -> None:
     """Another try would meet it again: MySQL keeps 0000-00-00 for unknown days in old tables."""
     mysql.run("SET SESSION sql_mode = ''")

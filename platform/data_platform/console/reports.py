@@ -88,7 +88,7 @@ def preview(name: str, day: date | None, *, num_rows: int, personal: bool) -> in
     console.print(f"\n{num:,} rows of {first_day}..{last_day}; nothing was kept or delivered.", highlight=False)
     for source, num_read in read.items():
         console.print(f"{source}: {num_read:,} rows read, {used[source]:,} used.", highlight=False)
-    if hidden and not personal:
+    if hidden:
         console.print(f"Personal columns show as {_HIDDEN}; --personal shows them.")
     before = [file for file in delivered.current(stack.warehouse, name) if file.report_date <= day]
     gate.prove_fit(report, day, num, num_empty, before[-1].num_rows if before else None)

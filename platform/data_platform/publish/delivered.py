@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+from data_platform.contracts.reports_generated import CONTRACT
 from data_platform.errors import PermanentError
 from data_platform.lake.store import Store
 from data_platform.warehouse.connection import Transaction, Warehouse
@@ -85,11 +86,6 @@ class Manifest:
     code_version: str
     run_id: str
 
-    @property
-    def report(self) -> Report:
-        """Which report of which day."""
-        return Report(self.report_type, self.day)
-
     def text(self) -> str:
         """As it is stored: the same text for the same manifest."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False, default=str) + "\n"
@@ -136,12 +132,11 @@ class DeliveredFile:
         return Report(self.report_type, self.report_date)
 
 
-_FILES = (
-    "SELECT report_id::text, report_type, report_date, version, file_format, s3_bucket, s3_object_key, download_link,"
-    " num_rows, num_bytes, sha256, manifest_key, manifest_sha256, supersedes::text, skew_seconds, code_version, run_id,"
-    " delivered_at"
-    " FROM reports.reports_generated"
-)
+UUIDS = {name for name, column in CONTRACT.rows.columns().items() if (column.metadata or {}).get("stored_as") == "uuid"}
+"""Columns of the books that Postgres keeps as UUIDs; here they are text."""
+
+_COLUMNS = ", ".join(f"{name}::text" if name in UUIDS else name for name in CONTRACT.columns)
+_FILES = f"SELECT {_COLUMNS} FROM {CONTRACT.table}"
 
 
 def current(warehouse: Warehouse, report_type: str, days: tuple[date, date] | None = None) -> list[DeliveredFile]:

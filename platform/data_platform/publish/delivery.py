@@ -17,14 +17,13 @@ from urllib.parse import unquote, urlsplit
 from data_platform.errors import PermanentError
 from data_platform.lake.evidence import fingerprint
 from data_platform.lake.store import LakeError, NoSuchObject, Store
-from data_platform.publish.delivered import DeliveredFile, Manifest, ManifestFile, ReadSource, Report, history
+from data_platform.publish.delivered import UUIDS, DeliveredFile, Manifest, ManifestFile, ReadSource, Report, history
 from data_platform.publish.protocol import Overtaken, Provenance
 from data_platform.warehouse.connection import Transaction, Value, Warehouse
 
 _NAMESPACE = uuid.UUID("7d8d3c0e-5f0a-5c63-9a54-2f1f6f0c7d11")
 _CHUNK_BYTES = 8 * 2**20
 _MANIFEST = "manifest.json"
-_UUIDS = {"report_id", "supersedes"}
 _FORGET = "DELETE FROM reports.attempts WHERE report_type = $1 AND report_date = $2"
 
 
@@ -228,7 +227,7 @@ class _Run:
         """Writes the books; with the end of the transaction, all is delivered."""
         for file in manifest.files:
             row = booked(self.store, manifest, file) | {"run_id": self.by.run_id}
-            places = (f"${n}::uuid" if name in _UUIDS else f"${n}" for n, name in enumerate(row, start=1))
+            places = (f"${n}::uuid" if name in UUIDS else f"${n}" for n, name in enumerate(row, start=1))
             self.lock.run(
                 f"INSERT INTO reports.reports_generated ({', '.join(row)}) VALUES ({', '.join(places)})", *row.values()
             )

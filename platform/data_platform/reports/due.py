@@ -6,14 +6,13 @@ from zoneinfo import ZoneInfo
 
 from data_platform.reports.report_type import Schedule
 
-DAY = timedelta(days=1)
-CAUGHT_UP = 31 * DAY
+CAUGHT_UP = timedelta(days=31)
 """An older day is delivered by hand: nobody waits for it any more."""
 
 
 def due_at(schedule: Schedule, day: date, zone: str) -> datetime:
     """When the report of a day is due (UTC): at the schedule's time of the day after, in a zone."""
-    return datetime.combine(day + DAY, schedule.time, ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(day + timedelta(days=1), schedule.time, ZoneInfo(zone)).astimezone(UTC)
 
 
 def days_due(schedule: Schedule, delivered: AbstractSet[date], now: datetime, zone: str) -> list[date]:
@@ -30,7 +29,7 @@ def days_due(schedule: Schedule, delivered: AbstractSet[date], now: datetime, zo
     """
     now = now.astimezone(UTC)  # two times of one zone are compared by their faces, whatever the summer does
     today = now.astimezone(ZoneInfo(zone)).date()
-    back = (today - n * DAY for n in range(1, CAUGHT_UP.days + 1))
+    back = (today - timedelta(days=n) for n in range(1, CAUGHT_UP.days + 1))
     due = [day for day in back if day.isoweekday() in schedule.weekdays and due_at(schedule, day, zone) <= now]
     if not delivered:
         return due[:1]
