@@ -1,109 +1,26 @@
-"""Mail about reports: one to each recipient of each version, whatever mail servers do; sentences keep their secrets."""
+"""Mail about reports: one to each recipient of each version, whatever mail servers do; sentences keep secrets."""
 
 import re
-import ssl
 import threading
 import urllib.request
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from data_platform.errors import PlatformError
 from data_platform.lake.store import Store
-from data_platform.local import postgres
 from data_platform.publish import mailing
-from data_platform.publish.delivered import DeliveredFile
 from data_platform.publish.mailing import Mailer, num_told
 from data_platform.settings import Settings
 from data_platform.warehouse.connection import Warehouse
-from platform_tests.publish import mail_server, s3_proxy
-from platform_tests.publish.deliveries import NAME, Stand, WatchedWarehouse, dying, emptied, fresh, killed
+from platform_tests.publish import s3_proxy
+from platform_tests.publish.deliveries import NAME, WatchedWarehouse, dying, fresh, killed
 from platform_tests.publish.mail_server import HANG_UP, MailServer
-
-ANN, BOB = "ann@example.com", "bob@example.org"
-TITLE = "Zähler, Tag für Tag"
-FROM = "reports@example.com"
-
-
-@dataclass(frozen=True)
-class Office:
-    """A delivered report, and who is to be told of it by which server."""
-
-    stand: Stand
-    files: list[DeliveredFile]
-    settings: dict[str, Any]
-
-    def mailer(self, **changes: Any) -> Mailer:
-        settings = Settings(**(self.settings | changes))
-        return Mailer(self.stand.warehouse, self.stand.reports, settings)
-
-    def tell(self, *recipients: str, again: bool = False, title: str = TITLE, **changes: Any) -> list[str]:
-        failures = self.mailer(**changes).tell(self.files, title, recipients or (ANN, BOB), again=again)
-        for failure in failures:
-            assert "\n" not in failure
-            assert failure.endswith(".")
-            assert "hunter2" not in failure
-            assert ANN not in failure
-            assert BOB not in failure
-        return failures
-
-    def booked(self) -> list[tuple[str, int, bool, bool]]:
-        """Recipient, version, whether it is known to have been sent, whether it is known to have failed."""
-        sql = (
-            "SELECT recipient, version, sent_at IS NOT NULL AS s, failure IS NOT NULL AS f FROM mailings ORDER BY 1, 2"
-        )
-        return [(*row,) for row in self.stand.ask(sql)]
-
-    def deliver(self, *readings: str, **changes: Any) -> "Office":
-        """The next version."""
-        self.stand.say(*readings)
-        files = self.stand.deliver(f"run {readings} {changes}", self.stand.maker(**changes)).files
-        return replace(self, files=[*files])
-
-
-@pytest.fixture
-def warehouse(postgres_server: postgres.Server) -> Warehouse:
-    """Without any report."""
-    return emptied(postgres_server, "mailing")
-
-
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with mail_server.listening() as listening:
-        yield listening
-
-
-def office_of(warehouse: Warehouse, lake: Store, reports: Store, folder: Path, mail_url: str) -> Office:
-    stand = Stand(warehouse, lake, reports, folder / "meters.txt")
-    settings = {"mail_url": SecretStr(mail_url), "mail_from": FROM}
-    return Office(stand, [], settings).deliver("a,1", "b,2")
-
-
-@pytest.fixture
-def office(warehouse: Warehouse, lake: Store, tmp_path: Path, server: MailServer) -> Office:
-    """Reports in a folder, mail by SMTP."""
-    reports = Store((tmp_path / "reports").as_uri())
-    return office_of(warehouse, lake, reports, tmp_path, server.url("clerk:hunter2"))
-
-
-@pytest.fixture
-def cloud(warehouse: Warehouse, s3_store: Store, tmp_path: Path, server: MailServer) -> Office:
-    """Reports in S3, mail by SMTP."""
-    reports = Store(f"{s3_store.uri}/reports", s3_store.endpoint_url)
-    return office_of(warehouse, s3_store, reports, tmp_path, server.url())
-
+from platform_tests.publish.offices import ANN, BOB, FROM, TITLE, Office, office_of
 
 # Once
 
@@ -385,11 +302,11 @@ def test_a_file_that_is_not_there_leaves_the_mail_for_the_next_time(office: Offi
 
 
 def test_a_store_that_fails_for_a_moment_leaves_the_mail_for_the_next_time(
-    warehouse: Warehouse, s3_store: Store, tmp_path: Path, server: MailServer
+    books: Warehouse, s3_store: Store, tmp_path: Path, server: MailServer
 ) -> None:
     with s3_proxy.before(s3_store.endpoint_url or "") as proxy:
         reports = Store(f"{s3_store.uri}/reports", proxy.url)
-        office = office_of(warehouse, s3_store, reports, tmp_path, server.url())
+        office = office_of(books, s3_store, reports, tmp_path, server.url())
         proxy.fail(403, method="GET")
         with suppress(PlatformError):
             assert office.tell(ANN) != []
@@ -451,125 +368,3 @@ def test_after_a_crash_around_a_mail_it_is_not_sent_again_by_itself(
     assert office.tell(ANN, again=True) == []
     assert server.told == [*sent, ANN]
     assert office.booked() == [(ANN, 1, True, False)]
-
-
-# Encrypted
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """Of `localhost`, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoding, no_password = serialization.Encoding.PEM, serialization.NoEncryption()
-    file = tmp_path / "certificate.pem"
-    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, no_password)
-    file.write_bytes(private + signed.public_bytes(encoding))
-    return file
-
-
-@pytest.fixture
-def tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
-@pytest.mark.parametrize("is_wrapped", [False, True], ids=["starttls", "smtps"])
-def test_a_connection_is_encrypted_where_the_server_can(
-    office: Office, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch, is_wrapped: bool
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with mail_server.listening(tls, is_wrapped=is_wrapped) as private:
-        url = private.url("clerk:hunter2", "smtps" if is_wrapped else "smtp")
-        assert office.tell(ANN, mail_url=SecretStr(url)) == []
-        [mail] = private.mails
-        assert mail.is_private
-        assert mail.login == ("clerk", "hunter2")
-
-
-@pytest.mark.parametrize("is_wrapped", [False, True], ids=["starttls", "smtps"])
-def test_a_server_that_cannot_prove_who_it_is_gets_neither_password_nor_mail(
-    office: Office, tls: ssl.SSLContext, is_wrapped: bool
-) -> None:
-    with mail_server.listening(tls, is_wrapped=is_wrapped) as stranger:
-        url = stranger.url("clerk:hunter2", "smtps" if is_wrapped else "smtp")
-        [failure] = office.tell(ANN, mail_url=SecretStr(url))
-        assert "certificate" in failure.lower()
-        assert not {"AUTH", f"MAIL FROM:<{FROM}>"} & set(stranger.heard)
-        assert stranger.mails == []
-
-
-def test_a_server_that_will_not_encrypt_after_all_gets_neither_password_nor_mail(
-    office: Office, tls: ssl.SSLContext
-) -> None:
-    with mail_server.listening(tls) as unwilling:
-        unwilling.answers["STARTTLS"] = "454 not now"
-        [failure] = office.tell(ANN, mail_url=SecretStr(unwilling.url("clerk:hunter2")))
-        assert "454" in failure
-        assert "AUTH" not in unwilling.heard
-
-
-# SES
-
-
-def sent_by_ses() -> list[Any]:
-    from moto.core.models import DEFAULT_ACCOUNT_ID
-    from moto.ses.models import ses_backends
-
-    return ses_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].sent_messages
-
-
-@pytest.fixture
-def ses(cloud: Office, s3_endpoint: str) -> Office:
-    """Reports in S3, mail by SES."""
-    client: Any = boto3.client("ses", endpoint_url=s3_endpoint, region_name="us-east-1")
-    client.verify_email_identity(EmailAddress=FROM)
-    sent_by_ses().clear()
-    settings = {"mail_url": SecretStr(f"ses://us-east-1?endpoint={s3_endpoint}")}
-    return replace(cloud, settings=cloud.settings | settings)
-
-
-def test_ses_sends_each_recipient_one_mail_with_the_files(ses: Office) -> None:
-    assert ses.tell() == []
-    assert ses.tell() == []
-    sent = sent_by_ses()
-    assert [{*mail.destinations} for mail in sent] == [{ANN}, {BOB}]
-    assert [mail.source for mail in sent] == [FROM, FROM]
-    assert all('filename="meters_2023-07-03_v1.csv"' in mail.raw_data for mail in sent)
-    assert ses.booked() == [(ANN, 1, True, False), (BOB, 1, True, False)]
-
-
-def test_what_ses_refuses_is_one_sentence_and_goes_the_next_time(ses: Office) -> None:
-    [failure] = ses.tell(ANN, mail_from="stranger@example.net")
-    assert "MessageRejected" in failure
-    assert sent_by_ses() == []
-    assert ses.tell(ANN) == []
-    assert len(sent_by_ses()) == 1
-
-
-def test_ses_without_credentials_is_one_sentence(ses: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-        monkeypatch.delenv(f"AWS_{name}")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("HOME", "/nonexistent")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers credentials
-    [failure] = ses.tell(ANN)
-    assert "NoCredentialsError" in failure
-
-
-def test_a_mail_whose_receipt_from_ses_is_lost_is_not_handed_over_again_by_the_same_call(
-    ses: Office, s3_endpoint: str
-) -> None:
-    with s3_proxy.before(s3_endpoint) as proxy:
-        proxy.fail("lost", method="POST", times=1)
-        ses.tell(ANN, mail_url=SecretStr(f"ses://us-east-1?endpoint={proxy.url}"))
-        assert len(sent_by_ses()) == 1

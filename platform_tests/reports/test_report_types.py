@@ -1,20 +1,15 @@
-"""Report types: what their YAML may say and what is said of a mistake, their windows, statements, keys and gates."""
+"""Report types: what their YAML may say, and what is said of a mistake."""
 
 import re
-from datetime import date, time
+from datetime import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from data_platform.reports import gate, report_type
-from data_platform.reports.gate import GateClosed
-from data_platform.reports.report_type import ReportType, ReportTypeError, statement
+from data_platform.reports import report_type
+from data_platform.reports.report_type import ReportType, ReportTypeError
 from data_platform.settings import sql_folder
-from platform_tests.oracles.reports import DAY
-from platform_tests.reports.examples import SHIPPED, TODAY, changed
+from platform_tests.reports.examples import SHIPPED
 
 GOOD = """title: Lessons
 owner: team:success
@@ -331,159 +326,3 @@ def test_a_type_survives_being_written_down_as_json() -> None:
     for report in report_type.every():
         assert ReportType.model_validate(report.model_dump(mode="json")) == report
         assert ReportType.model_validate_json(report.model_dump_json()) == report
-
-
-# Statements
-
-
-def test_a_statement_has_the_window_where_its_places_are_and_nothing_else_is_changed() -> None:
-    window = (date(2026, 10, 28), date(2026, 11, 26))
-    query = "SELECT ':', '\\1', '100%', a::text FROM t WHERE d BETWEEN :first_day AND :last_day OR d = :last_day -- é\n"
-    assert statement(query, window) == (
-        "SELECT ':', '\\1', '100%', a::text FROM t WHERE d BETWEEN DATE '2026-10-28' AND DATE '2026-11-26'"
-        " OR d = DATE '2026-11-26' -- é"
-    )
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT 1",
-        "SELECT :first_days",
-        "SELECT :last_day_of, :last_day2",
-        "SELECT first_day, last_day",
-        "SELECT :First_Day",
-    ],
-)
-def test_what_only_resembles_a_place_stays(query: str) -> None:
-    assert statement(query, (TODAY, TODAY)) == query
-
-
-@pytest.mark.parametrize("end", ["", ";", ";\n", "\n;\n", " ; "])
-def test_a_statement_has_no_semicolon_at_its_end(end: str) -> None:
-    assert statement(f"\nSELECT 1{end}", (TODAY, TODAY)).rstrip() == "SELECT 1"
-
-
-def test_of_a_shipped_query_nothing_but_the_days_is_changed() -> None:
-    for file in (sql_folder() / "reports").glob("*.sql"):
-        query = file.read_text()
-        found = statement(query, (date(2026, 1, 1), date(2026, 1, 31)))
-        put_back = found.replace("DATE '2026-01-01'", ":first_day").replace("DATE '2026-01-31'", ":last_day")
-        assert put_back == query.strip()
-        assert not re.search(":(first|last)_day", found)
-
-
-@given(st.text())
-def test_a_text_without_places_stays_but_for_its_ends(text: str) -> None:
-    query = f"SELECT 1 {text} x"
-    if ":first_day" not in text and ":last_day" not in text:
-        assert statement(query, (TODAY, TODAY)) == query
-
-
-# Windows and keys
-
-
-@pytest.mark.parametrize(
-    ("day", "first"),
-    [
-        (date(2026, 11, 26), date(2026, 10, 28)),
-        (date(2027, 1, 10), date(2026, 12, 12)),
-        (date(2027, 1, 29), date(2026, 12, 31)),
-        (date(2027, 3, 1), date(2027, 1, 31)),
-        (date(2028, 3, 1), date(2028, 2, 1)),
-        (date(2028, 2, 29), date(2028, 1, 31)),
-        (date(2028, 3, 29), date(2028, 2, 29)),
-        (date(2028, 3, 30), date(2028, 3, 1)),
-        (date(2100, 3, 1), date(2100, 1, 31)),
-    ],
-)
-def test_a_window_of_thirty_days_has_both_ends_in(day: date, first: date) -> None:
-    assert SHIPPED.window(day) == (first, day)
-
-
-@given(st.dates(date(1900, 1, 1)), st.integers(1, 3660))
-def test_a_window_has_as_many_days_as_it_says(day: date, window_days: int) -> None:
-    first, last = SHIPPED.model_copy(update={"window_days": window_days}).window(day)
-    assert last == day
-    assert (last - first) // DAY + 1 == window_days
-
-
-def test_a_key_has_type_day_version_and_format() -> None:
-    assert SHIPPED.key(TODAY, 2, "csv") == "active_user_report/2026-11-26/active_user_report_2026-11-26_v2.csv"
-    other = changed(object_key="a/{type}/b={day}/v={version}/lessons.{format}")
-    assert other.key(TODAY, 10, "xlsx") == f"a/{other.name}/b=2026-11-26/v=10/lessons.xlsx"
-
-
-@given(
-    st.lists(st.sampled_from(["{day}", "{version}", "{format}", "{type}", "/", "..", ".", "a", "=", "-"]), max_size=9),
-    st.lists(st.tuples(st.dates(), st.integers(1, 999), st.sampled_from(["csv", "xlsx"])), unique=True, max_size=5),
-)
-def test_no_two_files_have_the_same_key_and_none_lies_elsewhere(
-    places: list[str], files: list[tuple[date, int, str]]
-) -> None:
-    try:
-        report = changed(object_key="".join(places))
-    except ValueError:
-        return
-    keys = [report.key(*file) for file in files]
-    assert len(set(keys)) == len(keys)
-    for key in keys:
-        assert not {"", ".", ".."} & set(key.split("/"))
-
-
-# Gates
-
-
-def gated(**rules: Any) -> ReportType:
-    return changed(gate=rules)
-
-
-def refusal(report: ReportType, num_rows: int, before: int | None = None, **num_empty: int) -> str:
-    with pytest.raises(GateClosed) as caught:
-        gate.prove_fit(report, TODAY, num_rows, num_empty, before)
-    message = str(caught.value)
-    assert message.startswith("active_user_report of 2026-11-26 is not delivered: ")
-    assert message.endswith("then run the day again.")
-    assert "active_user_report.yaml" in message
-    assert "\n" not in message
-    return message
-
-
-@pytest.mark.parametrize(("num_rows", "least"), [(0, 1), (1_499, 1_500)])
-def test_too_few_rows_close_the_gate(num_rows: int, least: int) -> None:
-    report = gated(min_rows=least)
-    assert f"it has {num_rows:,} rows, min_rows is {least:,}" in refusal(report, num_rows)
-    gate.prove_fit(report, TODAY, least, {}, None)
-
-
-def test_an_empty_cell_where_there_may_be_none_closes_the_gate() -> None:
-    report = gated(not_empty=["Name", "Date"])
-    message = refusal(report, 1_200, Name=1_100)
-    assert "1,100 of 1,200 rows have no 'Name', which not_empty lists" in message
-    assert "Date" not in message
-    gate.prove_fit(report, TODAY, 1_200, {"Name": 0, "Date": 0, "Number of lessons completed": 9}, None)
-
-
-@pytest.mark.parametrize(
-    ("num_rows", "is_open"), [(49, False), (50, True), (100, True), (150, True), (151, False), (0, False)]
-)
-def test_another_number_of_rows_than_before_closes_the_gate(num_rows: int, is_open: bool) -> None:
-    report = gated(max_change=0.5)
-    if is_open:
-        gate.prove_fit(report, TODAY, num_rows, {}, 100)
-        return
-    assert f"it has {num_rows} rows and the one before 100, max_change is 0.5" in refusal(report, num_rows, 100)
-
-
-@pytest.mark.parametrize("before", [None, 0])
-def test_a_change_is_of_something(before: int | None) -> None:
-    gate.prove_fit(gated(max_change=0.1), TODAY, 1_000, {}, before)
-
-
-def test_every_rule_that_closes_the_gate_is_told() -> None:
-    message = refusal(gated(min_rows=5, not_empty=["Name", "Date"], max_change=0.5), 4, 100, Name=1, Date=2)
-    assert all(word in message for word in ("min_rows is 5", "no 'Name'", "no 'Date'", "max_change is 0.5"))
-
-
-def test_without_rules_the_gate_is_open() -> None:
-    gate.prove_fit(gated(), TODAY, 0, {"Name": 5}, 1_000)
