@@ -117,6 +117,15 @@ def test_a_file_without_one_of_the_columns_is_one_reject_that_counts_all_of_its_
     assert account(content) == (3, 0, 3)
 
 
+def test_a_first_record_of_words_alone_is_no_second_line_of_the_header() -> None:
+    """Among nine columns of words and times it looked like one, and the whole file was turned down."""
+    first = a_record(created_at="yesterday", context_os_name="", business_zoned="")
+    records = [first, *(a_record(received_at=f"2026-06-11 00:00:{n:02}") for n in range(12))]
+    found, rejects = read(text_of(records))
+    assert found.height == 12
+    assert rejects.select("record_no", "reason").rows() == [(1, "unparsable_time")]
+
+
 def test_a_file_without_a_header_is_of_unknown_layout() -> None:
     assert reasons(text_of(many(5)).split(b"\n", 1)[1]) == ["unknown_layout"]
 

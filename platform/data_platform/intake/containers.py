@@ -111,7 +111,7 @@ def _cut_off(lost: Lost) -> pl.DataFrame:
 
 
 def _delimited(chunks: Iterable[bytes], names: Sequence[str]) -> Iterator[NamedBatch]:
-    reading = read(chunks)
+    reading = read(chunks, names=names)
     header = [name.strip() for name in reading.header.names] if reading.header else []
     wrong = [name for name in names if header.count(name) != 1]
     if wrong or len(header) != reading.width:

@@ -5,7 +5,7 @@ What is wrong here concerns the whole file and raises `NotDelimitedText`. Damage
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,8 +110,13 @@ class Opening:
     repeated: RepeatedHeader | None
 
 
-def read_opening(chunks: Iterable[bytes], max_record_bytes: int) -> Opening:
+def read_opening(chunks: Iterable[bytes], max_record_bytes: int, names: Collection[str] = ()) -> Opening:
     """Read up to the first record.
+
+    Args:
+        chunks: the file's bytes.
+        max_record_bytes: as `read` takes it.
+        names: the first row that has all of them is the header, whatever else would look like one.
 
     Raises:
         NotDelimitedText: the file is empty, or no text.
@@ -135,7 +140,7 @@ def read_opening(chunks: Iterable[bytes], max_record_bytes: int) -> Opening:
     is_whole = window.ended and len(sample) == len(window.data)
     dialect = sniff(sample, encoding, is_whole=is_whole)
     rows = rows_of(sample, Grammar(dialect, 1), is_whole=is_whole, max_rows=_SAMPLE_ROWS)
-    table = _Table(rows)
+    table = _Table(rows, names)
     grammar = Grammar(dialect, table.width)
     parts = tuple(_parts(sample, table, grammar, window.base))
     header = rows[table.header_from : table.records_from]
@@ -201,14 +206,17 @@ class _Table:
         names: the column names, or null.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], names: Collection[str]) -> None:
         self.rows = rows
         self._filled = [place for place, row in enumerate(rows) if not row.is_blank]
         self.width = self._find_width()
         own = self._own_rows()
         first = own[0] if own else len(rows)
         above = [place for place in self._filled if place < first]
-        if above and not self._is_header(own) and self._nearly_a_header(above[-1], first):
+        told = next((place for place in own if names and {*names} <= {*map(str.strip, rows[place].fields)}), None)
+        if told is not None:
+            self.header_from, self.records_from = told, told + 1
+        elif above and not self._is_header(own) and self._nearly_a_header(above[-1], first):
             self.header_from, self.records_from = above[-1], above[-1] + 1
         elif own and self._is_header(own):
             self.header_from, self.records_from = first, self._header_to(own)

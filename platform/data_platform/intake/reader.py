@@ -5,7 +5,7 @@ looks in `grammar.py`, the walk in `scan.py`, the proof of whole blocks in `bloc
 `damage.py`. What does not: files, products, types of columns (every value stays text).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -65,9 +65,11 @@ class Reading:
         header: the names of the columns, or null if the file does not tell any.
     """
 
-    def __init__(self, chunks: Iterable[bytes], max_record_bytes: int, block_bytes: int) -> None:
+    def __init__(
+        self, chunks: Iterable[bytes], max_record_bytes: int, block_bytes: int, names: Collection[str]
+    ) -> None:
         counted = _Counted(chunks)
-        opening = read_opening(counted, max_record_bytes)
+        opening = read_opening(counted, max_record_bytes, names)
         in_file = opening.transcoded.in_file if opening.transcoded else None
         builder = BatchBuilder(opening.grammar, in_file, block_bytes)
         self.dialect: Dialect = opening.grammar.dialect
@@ -124,7 +126,13 @@ def _balance(num_bytes: int, account: Account) -> Structure:
     )
 
 
-def read(chunks: Iterable[bytes], *, max_record_bytes: int = 16 * 2**20, block_bytes: int = 4 * 2**20) -> Reading:
+def read(
+    chunks: Iterable[bytes],
+    *,
+    names: Collection[str] = (),
+    max_record_bytes: int = 16 * 2**20,
+    block_bytes: int = 4 * 2**20,
+) -> Reading:
     """Read any delimited text; how it is written is found by looking at its first 256 KiB. See docs/intake.md.
 
     A record is accepted when it parses strictly and has as many fields as the table, or when there is exactly one way
@@ -136,6 +144,8 @@ def read(chunks: Iterable[bytes], *, max_record_bytes: int = 16 * 2**20, block_b
     Args:
         chunks: the file's bytes in pieces of any size; taken as needed, so memory stays near `max_record_bytes` plus
             a chunk plus some times `block_bytes`.
+        names: of columns that the file should have: the first row with all of them is its header. Without them the
+            header is found by what it looks like, and a first record of words alone can be taken for a part of it.
         max_record_bytes: a longer record, its line end included, is damage. In UTF-8, whatever the file is in.
         block_bytes: how much is looked at in one go, and handed over in one batch.
 
@@ -148,4 +158,4 @@ def read(chunks: Iterable[bytes], *, max_record_bytes: int = 16 * 2**20, block_b
     """
     if max_record_bytes < 1 or block_bytes < 1:
         raise ValueError("max_record_bytes and block_bytes must be at least 1")
-    return Reading(chunks, max_record_bytes, block_bytes)
+    return Reading(chunks, max_record_bytes, block_bytes, names)
