@@ -1,4 +1,4 @@
-"""The command line, `data-platform run | rejects | reports | intake | up | ...`: parses words, and says errors."""
+"""The command line, `data-platform run | rejects | reports | up | ...`: parses words, and says errors."""
 
 import argparse
 import re
@@ -36,10 +36,8 @@ def _dispatch(options: argparse.Namespace) -> int:
             from data_platform.console.run import run
 
             return run(options.assets, options.days)
-        case "rejects" | "intake":
-            return _dispatch_records(options)
-        case "reports":
-            return _dispatch_reports(options)
+        case "rejects" | "intake" | "reports" | "keys" | "reveal":
+            return _DISPATCH[options.command](options)
         case "up" | "down":
             from data_platform.console import serve
 
@@ -95,6 +93,31 @@ def _dispatch_reports(options: argparse.Namespace) -> int:
             return reports.new(options.name, options.title or options.name.replace("_", " ").capitalize())
 
 
+def _dispatch_privacy(options: argparse.Namespace) -> int:
+    from data_platform import settings
+    from data_platform.console import keys, reveal
+    from data_platform.stack import key_ring_reference
+
+    if options.command == "reveal":
+        return reveal.reveal(options.subject, reason=options.reason)
+    match options.action:
+        case "list":
+            return keys.keys_list(key_ring_reference(settings.load()), as_json=options.json)
+        case "rotate":
+            return keys.keys_rotate(key_ring_reference(settings.load()))
+        case _:
+            return keys.keys_new(options.file)
+
+
+_DISPATCH = {
+    "rejects": _dispatch_records,
+    "intake": _dispatch_records,
+    "reports": _dispatch_reports,
+    "keys": _dispatch_privacy,
+    "reveal": _dispatch_privacy,
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="data-platform", description="Evidence in, published tables out.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -105,6 +128,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_reports(
         commands.add_parser("reports", help="what was delivered; verify it, link to it, mail it; begin a new one")
     )
+    _add_keys(commands.add_parser("keys", help="the keys that seal and mask personal data: list, rotate, new"))
+    reveal = commands.add_parser(
+        "reveal",
+        help="show what a token or a sealed message hides; needs the key and a reason, and is booked",
+        description="Shows the value behind a token, or the body of a message. Each use adds a row to ops.reveals, with"
+        " your account, your reason and what you asked for, before anything is shown.",
+    )
+    reveal.add_argument("subject", metavar="SUBJECT", help="a token (t1_...), or a message, such as 1a2b3c4d5e6f:12")
+    reveal.add_argument("--reason", required=True, metavar="TEXT", help="why, in ten characters or more")
     _add_intake(commands.add_parser("intake", help="look at a file as the reader of delimited text does"))
     up = commands.add_parser("up", help="serve the Dagster UI with daemon and code server until Ctrl-C")
     up.add_argument("--port", type=_port, default=3000, help="port on localhost (default: 3000)")
@@ -179,6 +211,15 @@ def _add_reports(parser: argparse.ArgumentParser) -> None:
     new = actions.add_parser("new", help="write the YAML file and the SQL of a new report type, to be edited")
     new.add_argument("name", type=_name, metavar="NAME", help="of the type and its asset, such as leads_by_state")
     new.add_argument("--title", metavar="TITLE", help="what the customer calls it")
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    list_ = actions.add_parser("list", help="version, purpose and age of each key, never the key")
+    list_.add_argument("--json", action="store_true", help="as one JSON document")
+    actions.add_parser("rotate", help="seal by a new key from now on; what older keys sealed stays readable")
+    new = actions.add_parser("new", help="make the key ring of a new platform, for PRIVACY_KEYS")
+    new.add_argument("file", type=Path, metavar="FILE", help="where it goes; an existing one is left alone")
 
 
 def _name(text: str) -> str:

@@ -85,6 +85,13 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _key_ring(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value().strip()
+    if not (text.startswith("{") or re.fullmatch(r"file:///.+", text)):
+        raise ValueError("expected file:///folder/keys.json, or the key ring itself as JSON")
+    return value
+
+
 def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -131,6 +138,17 @@ class Settings(BaseSettings):
             description="Where reports are delivered: file:///folder or s3://bucket/prefix. Unset: LAKE_URI/reports."
         ),
     ] = None
+    login_queue_url: Annotated[
+        Annotated[str, AfterValidator(_http_url)] | None,
+        Field(description="SQS queue of login events. Unset: a local stand-in, where nothing else is set."),
+    ] = None
+    privacy_keys: Annotated[
+        Annotated[SecretStr, AfterValidator(_key_ring)] | None,
+        Field(
+            description="Key ring that seals and masks personal data: file:///folder/keys.json, or the ring itself as"
+            " JSON. Unset: LOCAL_DIR/keys/keys.json, made at the first run, where nothing else is set."
+        ),
+    ] = None
     report_link_hours: Annotated[
         int,
         Field(ge=1, le=168, description="Hours for which a link to a report in S3 opens it, at most a week."),
@@ -152,7 +170,9 @@ class Settings(BaseSettings):
     ] = 5
     aws_endpoint_url: Annotated[
         Annotated[str, AfterValidator(_http_url)] | None,
-        Field(description="Address of an S3-compatible server. Unset: AWS. Credentials come from AWS's own variables."),
+        Field(
+            description="Address of a server that speaks S3 and SQS. Unset: AWS. Credentials come from AWS's variables."
+        ),
     ] = None
     business_timezone: Annotated[
         str,
@@ -168,7 +188,7 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether nothing outside is named: all data is the embedded stack's own."""
         databases = self.warehouse_url or self.app_database_url or self.lessons_database_url
-        return not (databases or self.lake_uri or self.landing_uri or self.reports_uri)
+        return not (databases or self.lake_uri or self.landing_uri or self.reports_uri or self.login_queue_url)
 
     @property
     def lake(self) -> str:

@@ -5,13 +5,17 @@ What does not belong here: using any of them.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import SecretStr
 
 from data_platform import settings as settings_module
 from data_platform.errors import PermanentError
 from data_platform.lake.store import Store
-from data_platform.local import postgres
+from data_platform.local import postgres, queue_server
+from data_platform.privacy import keyring
+from data_platform.privacy.keyring import KeyRing
+from data_platform.queues.sqs import SqsQueue
 from data_platform.settings import Settings
 from data_platform.warehouse.connection import Warehouse
 from data_platform.warehouse.foreign import ForeignDatabase
@@ -19,6 +23,10 @@ from data_platform.warehouse.migrate import migrate
 from data_platform.warehouse.views import refresh
 
 _WAREHOUSE, _DAGSTER, _APP, _LESSONS = "warehouse", "dagster", "app", "lessons"
+
+
+class NoKeyRing(PermanentError):
+    """No setting names the key ring."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,45 @@ class Stack:
     app: ForeignDatabase | None
     reports: Store
     lessons: ForeignDatabase | None
+
+    @cached_property
+    def key_ring(self) -> KeyRing:
+        """The keys that seal and mask personal data; the embedded stack makes its own at the first use.
+
+        Raises:
+            NoKeyRing: PRIVACY_KEYS is not set.
+            KeyRingError: It cannot be used.
+        """
+        return keyring.read_ring(key_ring_reference(self.settings))
+
+    @cached_property
+    def login_queue(self) -> SqsQueue | None:
+        """The queue of login events: in the embedded stack the local stand-in, which is started if it does not run."""
+        settings = self.settings
+        if settings.login_queue_url:
+            return SqsQueue(settings.login_queue_url, settings.aws_endpoint_url)
+        if not settings.is_embedded:
+            return None
+        server = queue_server.ensure(settings.local_dir.absolute() / "queue")
+        return SqsQueue(server.queue_url(queue_server.LOGIN_EVENTS), credentials=queue_server.CREDENTIALS)
+
+
+def key_ring_reference(settings: Settings) -> SecretStr:
+    """Where the key ring is; that of the embedded stack is made if it is not there.
+
+    Raises:
+        NoKeyRing: PRIVACY_KEYS is not set, and the stack is not embedded.
+    """
+    if settings.privacy_keys:
+        return settings.privacy_keys
+    if not settings.is_embedded:
+        raise NoKeyRing(
+            "PRIVACY_KEYS is not set, and without a key ring no login event can be sealed or masked; set it to"
+            " file:///folder/keys.json, which `data-platform keys new` makes."
+        )
+    file = settings.local_dir.absolute() / "keys" / "keys.json"
+    keyring.ensure_ring(file)
+    return SecretStr(file.as_uri())
 
 
 def open_stack(settings: Settings) -> Stack:

@@ -3,19 +3,24 @@
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import psutil
+from pydantic import SecretStr
 
 from data_platform import local
+from data_platform.defs.logins.draining import office_of
 from data_platform.errors import PermanentError
-from data_platform.local import sample_world
-from data_platform.publish import arrivals
+from data_platform.local import queue_server, sample_world
+from data_platform.local.sample_world import login_events, login_queue
+from data_platform.publish import arrivals, messages
 from data_platform.settings import Settings
 from data_platform.stack import Stack, dagster_database
 
 _STATEMENT_MS, _RECYCLE_SECONDS = 60_000, 3_600
+_PAST_QUEUE = "login-events of the past"
 _PID, _STARTED = "data_platform/pid", "data_platform/process_started"
 
 
@@ -46,6 +51,24 @@ def settle_sample_world(stack: Stack) -> None:
     sample_world.settle(
         stack.settings, stack.lake, stack.landing, app_url, lessons_url, anything_arrived=anything_arrived
     )
+    if stack.settings.is_embedded:
+        _settle_login_events(stack, app_url)
+
+
+def _settle_login_events(stack: Stack, app_url: SecretStr | None) -> None:
+    """Puts the sample's messages of past days aside, as if a drain had received them, and lets users log in now.
+
+    The local queue forgets what it held when it ends; until a drain has booked any of it, it is sent again.
+    """
+    zone, queue = stack.settings.business_timezone, login_events.QUEUE
+    received = messages.runs_of(stack.warehouse, _PAST_QUEUE)
+    office = office_of(stack, "")
+    for day, of_day in login_events.past(zone):
+        if (label := f"sample world {day}") not in received:
+            replace(office, run_id=label).put_aside(_PAST_QUEUE, of_day)
+    if stack.login_queue and not messages.runs_of(stack.warehouse, queue) and not stack.login_queue.depth().waiting:
+        server = queue_server.ensure(stack.settings.local_dir.absolute() / "queue")
+        login_queue.log_in(server, app_url, zone)
 
 
 def keep_connections(instance: dg.DagsterInstance) -> None:

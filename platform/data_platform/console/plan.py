@@ -8,7 +8,8 @@ import dagster as dg
 
 from data_platform import contracts
 from data_platform.contracts.contract import Contract
-from data_platform.defs.describe import LANDING_FOLDER, REPORT_TYPE, TABLE_NAME
+from data_platform.defs.describe import LANDING_FOLDER, QUEUE, REPORT_TYPE, TABLE_NAME
+from data_platform.defs.logins.draining import has_messages
 from data_platform.defs.operations.asked import days_asked
 from data_platform.defs.operations.replay import Days
 from data_platform.publish import reading
@@ -46,29 +47,43 @@ def tasks(
     """
     graph = definitions.resolve_asset_graph()
     for key in graph.toposorted_asset_keys:
-        node = graph.get(key)
-        if REPORT_TYPE in node.metadata:
+        metadata = graph.get(key).metadata
+        if REPORT_TYPE in metadata:
             days = days_asked(definitions, instance, key)
             if within:  # what is delivered is only made again when its asset is named
                 days = {day for day in days if within[0] <= day <= within[1]}
             if days:
                 yield Task(key, frozenset(days), timedelta(days=1))
-        if TABLE_NAME not in node.metadata:
-            continue
-        # Which days a parent of other days touches, its product's sensor knows.
-        parents = [graph.get(parent).metadata for parent in node.parent_keys - node.partition_mappings.keys()]
-        books = _Books(stack, node.metadata, parents)
-        if not node.is_partitioned:
-            if books.whole_is_behind(node.code_version):
+        elif QUEUE in metadata:
+            if not within and has_messages(stack):
                 yield Task(key, None, timedelta(days=1))
-            continue
-        asked = days_asked(definitions, instance, key)
-        days = books.days_behind(node.code_version) | asked
-        if within:
-            days = {day for day in books.days | asked if within[0] <= day <= within[1]}
-        if days:
-            # Days on which nothing was delivered can be made too, and one run of many is far cheaper than many runs.
-            yield Task(key, frozenset(days), _LONGEST_GAP if books.are_of_files else timedelta(days=1))
+        elif TABLE_NAME in metadata:
+            yield from _of_table(definitions, stack, instance, key, within)
+
+
+def _of_table(
+    definitions: dg.Definitions,
+    stack: Stack,
+    instance: dg.DagsterInstance,
+    key: dg.AssetKey,
+    within: tuple[date, date] | None,
+) -> Iterator[Task]:
+    graph = definitions.resolve_asset_graph()
+    node = graph.get(key)
+    # Which days a parent of other days touches, its product's sensor knows.
+    parents = [graph.get(parent).metadata for parent in node.parent_keys - node.partition_mappings.keys()]
+    books = _Books(stack, node.metadata, parents)
+    if not node.is_partitioned:
+        if books.whole_is_behind(node.code_version):
+            yield Task(key, None, timedelta(days=1))
+        return
+    asked = days_asked(definitions, instance, key)
+    days = books.days_behind(node.code_version) | asked
+    if within:
+        days = {day for day in books.days | asked if within[0] <= day <= within[1]}
+    if days:
+        # Days on which nothing arrived can be made too, and one run of many is far cheaper than many runs.
+        yield Task(key, frozenset(days), _LONGEST_GAP if books.are_sparse else timedelta(days=1))
 
 
 class _Books:
@@ -79,7 +94,7 @@ class _Books:
     ) -> None:
         contract = _contract(metadata)
         above = [_contract(facts) for facts in of_parents if TABLE_NAME in facts]
-        self.are_of_files = any(LANDING_FOLDER in facts for facts in of_parents)
+        self.are_sparse = contract.from_messages or any(LANDING_FOLDER in facts for facts in of_parents)
         self._own = {version.day: version for version in reading.publications(stack.warehouse, contract)}
         self._above = [version for parent in above for version in reading.publications(stack.warehouse, parent)]
         self._not_stored = days_not_stored(stack.warehouse, stack.lake, contract)

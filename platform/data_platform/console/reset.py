@@ -1,13 +1,13 @@
-"""Deletes the embedded stack's data: Postgres, lake and Dagster's home under LOCAL_DIR, and nothing else."""
+"""Deletes the embedded stack's data under LOCAL_DIR: Postgres, lake, Dagster's home, queue, keys; nothing else."""
 
 import shutil
 
 from data_platform import settings as settings_module
 from data_platform.console.lock import Lock
 from data_platform.errors import PermanentError
-from data_platform.local import postgres
+from data_platform.local import postgres, queue_server
 
-_PARTS = ("lake", "dagster", "postgres")
+_PARTS = ("lake", "dagster", "postgres", "queue", "keys")
 
 
 def reset(*, yes: bool) -> int:
@@ -33,6 +33,7 @@ def reset(*, yes: bool) -> int:
             print("Nothing was deleted.")
             return 1
         postgres.stop(folder / "postgres")
+        queue_server.stop(folder / "queue")
         for part in parts:
             shutil.rmtree(part)
     print("Deleted. `make run` starts anew.")

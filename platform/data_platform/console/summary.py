@@ -11,8 +11,8 @@ from rich.table import Table
 
 from data_platform import contracts
 from data_platform.contracts.contract import Contract
-from data_platform.defs.describe import REPORT_TYPE, TABLE_NAME
-from data_platform.publish import delivered, reading
+from data_platform.defs.describe import QUEUE, REPORT_TYPE, TABLE_NAME
+from data_platform.publish import delivered, messages, reading
 from data_platform.stack import Stack
 
 Seconds = dict[dg.AssetKey, float]
@@ -58,6 +58,10 @@ def _facts(stack: Stack, key: dg.AssetKey, metadata: Mapping[str, object]) -> _F
         files = delivered.current(stack.warehouse, key.to_user_string())
         rows_of = {file.report_date: file.num_rows for file in files}
         return _Facts(_days([*rows_of], "-"), sum(rows_of.values()), 0, "reports: " + key.to_user_string())
+    if QUEUE in metadata:
+        sums = messages.account(stack.warehouse).drop("queue").sum().fill_null(0).row(0, named=True)
+        num_rejected = sums["num_rejected"] + sums["num_conflicting"]
+        return _Facts("all", sums["num_received"], num_rejected, "warehouse: ops.message_ledger")
     if TABLE_NAME not in metadata:
         return None
     contract = contracts.of_table(str(metadata[TABLE_NAME]))

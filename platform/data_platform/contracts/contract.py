@@ -20,12 +20,14 @@ class Contract:
         rows: The columns, types and rules; its docstring says what a row is.
         kept_in: Where the platform stores the table.
         day: The column that holds a row's partition day; None for a table that is always published whole.
+        from_messages: Whether rows are appended as messages come in, each with its line in `ops.message_ledger`.
     """
 
     table: str
     rows: type[dy.Schema]
     kept_in: Literal["warehouse", "lake"]
     day: str | None = None
+    from_messages: bool = False
 
     @property
     def schema(self) -> str:

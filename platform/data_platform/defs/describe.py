@@ -15,6 +15,9 @@ TABLE_NAME = "dagster/table_name"
 REPORT_TYPE = "report_type"
 """Metadata of an asset that is delivered instead of published: the name of its report type."""
 
+QUEUE = "queue"
+"""Metadata of an asset that drains a queue: the external asset that the queue is."""
+
 LANDING_FOLDER = "landing_folder"
 """Metadata of an external asset: the folder below LANDING_URI that its files arrive in."""
 

@@ -15,6 +15,7 @@ from data_platform.contracts.rejects import Rejects
 from data_platform.contracts.tallies import Tallies
 from data_platform.errors import PermanentError, TransientError
 from data_platform.publish.content_hash import content_hash
+from data_platform.publish.messages import agree, num_appended
 from data_platform.publish.retention import refuse_final
 from data_platform.publish.shelves import Shelf, Staged, day_list
 from data_platform.warehouse.connection import Transaction, Warehouse
@@ -151,6 +152,8 @@ def publish(
         _lock(transaction, contract, every)
         if days:
             refuse_final(transaction, contract, every)
+        if contract.from_messages:
+            _refuse_to_drop(transaction, contract, drafts)
         current = _current(transaction, contract, every)
         new = {d.day: d for d in drafts if d.day not in current or not current[d.day].same_as(d, by)}
         _refuse_to_overtake(contract, [current[day] for day in new if day in current], by)
@@ -163,6 +166,8 @@ def publish(
         ]
         if moved:
             shelf.swap(transaction, contract, [d.day for d in moved], pl.concat([d.rows for d in moved]))
+            if contract.from_messages:
+                agree(transaction, contract, [draft.day for draft in moved])
         if new:
             _book(transaction, contract, [*new.values()], by)
         _confirm(transaction, contract, [draft.day for draft in drafts if draft.day not in new], by)
@@ -180,6 +185,18 @@ def _refuse_to_overtake(contract: Contract, current: list[_Current], by: Provena
             f"{contract.table} was published by run {overtaken[0].run_id} while this run was reading its inputs; "
             "that version stays, run this again to publish what both have seen."
         )
+
+
+def _refuse_to_drop(transaction: Transaction, contract: Contract, drafts: list[_Draft]) -> None:
+    # A message that came in after we looked has a row that is not in ours.
+    came_in = num_appended(transaction, contract, [draft.day for draft in drafts])
+    for draft in drafts:
+        known = int(draft.tally["num_in"].sum())
+        if draft.day and came_in.get(draft.day, 0) != known:
+            raise Overtaken(
+                f"{came_in.get(draft.day, 0):,} messages have come in for {contract.table} of {draft.day}, and this run"
+                f" saw {known:,}; the rows stay as they are, run it again."
+            )
 
 
 def _gate(contract: Contract, schema: type[dy.Schema], frame: pl.DataFrame) -> pl.DataFrame:

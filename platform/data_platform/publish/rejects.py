@@ -3,6 +3,7 @@
 What does not belong here: how one is shown (`console/`), and how it is derived again (`defs/operations/`).
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from data_platform.errors import PermanentError
 from data_platform.intake.gzipped import readable
 from data_platform.lake import evidence
 from data_platform.lake.store import Store
+from data_platform.privacy.sealing import is_sealed
 from data_platform.warehouse.connection import Value, Warehouse
 
 _BOOKS = {"ops", "reports"}
@@ -48,6 +50,10 @@ WHERE ($1 = '' OR table_name = ANY (string_to_array($1, ',')))
   AND starts_with(evidence_id, $5)
 """
 _ADDRESS = re.compile(r"([0-9a-f]{4,64})(?:([:@])([0-9]{1,18}))?")
+
+
+class Sealed(PermanentError):
+    """The bytes of a reject hold personal data."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,16 @@ class Reject:
         Raises:
             EvidenceDamaged: The evidence is not what arrived.
             NoSuchObject: The evidence is gone.
+            Sealed: It holds personal data.
         """
         chunks = evidence.read(lake, self.evidence_id)
+        first = next(chunks, b"")
+        if is_sealed(first):
+            raise Sealed(
+                f"{self.address} is sealed, since it holds personal data; `data-platform reveal {self.address} --reason"
+                " ...` opens it for those who have the key."
+            )
+        chunks = itertools.chain([first], chunks)
         return evidence.span(chunks if self.line is None else readable(chunks), self.byte_from, self.byte_to)
 
 

@@ -59,6 +59,11 @@ def midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
+def month_of(instant: datetime, zone: str) -> date:
+    """First day of the month that an instant lies in, in a zone."""
+    return instant.astimezone(ZoneInfo(zone)).date().replace(day=1)
+
+
 @cache
 def logins(zone: str) -> tuple[Login, ...]:
     """Every login of the two months, in order; a few fall into the minutes between midnight and a snapshot."""
@@ -86,7 +91,7 @@ def counters(instant: datetime, zone: str) -> list[Counter]:
     for login in logins(zone):
         if login.at > instant:
             break
-        month = login.at.astimezone(ZoneInfo(zone)).date().replace(day=1)
+        month = month_of(login.at, zone)
         before = found.get((month, (login.user_id, login.device)))
         found[month, (login.user_id, login.device)] = Counter(
             login.user_type, login.user_id, month, (before.num_logins if before else 0) + 1, login.device, login.at

@@ -1,0 +1,190 @@
+"""What a message of the queue says: a row of the table of its type, or a reason why it cannot be one.
+
+What does not belong here: whether it came before (`publish/messages.py`), and the seal that it is kept under.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from data_platform.contracts.contract import Contract
+from data_platform.contracts.days import FIRST_DAY
+from data_platform.logins.event_types import EventType, EventTypes, Field
+from data_platform.privacy.tokens import TokenKey, tokens
+
+EVENT_TYPE = "event_type"
+_FILE = "logins/event_types.yaml"
+_SECONDS_BELOW = 100_000_000_000  # as milliseconds that is March 1973, as seconds the year 5138
+_LAST_SECOND = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+# Neither can be stored as text in Postgres: a byte of zero, and half of a pair of UTF-16.
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_VERSION = r"^\s*v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?"
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is known of a message beside its id.
+
+    Attributes:
+        body: As sent.
+        sent: When, as the queue says it: milliseconds since 1970 in digits; seconds are recognised.
+        received_at: When it was received (UTC).
+    """
+
+    body: str
+    sent: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a message cannot be used: a stable code, and one sentence that never quotes it."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What some messages say.
+
+    Attributes:
+        messages: One row a message: `position` from 1, `sent_at`, `table_name`, `day`, `reason` and `detail`; the last
+            two are null for a message that can be used.
+        rows: For each table the rows of those that can be used: its contract's columns without `evidence_id`.
+    """
+
+    messages: pl.DataFrame
+    rows: Mapping[str, pl.DataFrame]
+
+
+_MESSAGES = {
+    "position": pl.Int64, "sent_at": pl.Datetime("us", "UTC"), "table_name": pl.String, "day": pl.Date,
+    "reason": pl.String, "detail": pl.String,
+}  # fmt: skip
+
+
+def judge(messages: Sequence[Message], types: EventTypes, zone: str, key: TokenKey) -> Judged:
+    """Reads messages.
+
+    Args:
+        messages: In the order in which they lie in their batch.
+        types: The declared types of events.
+        zone: IANA name of the zone that decides the day.
+        key: Makes the tokens.
+    """
+    tz = ZoneInfo(zone)
+    found: list[tuple[object, ...]] = []
+    usable: dict[str, list[tuple[object, ...]]] = {}
+    # A message is JSON of any shape, of which no frame can be made before each is looked at by itself.
+    for position, message in enumerate(messages, start=1):
+        sent_at = _sent_at(message.sent)
+        day = max((sent_at or message.received_at).astimezone(tz).date(), FIRST_DAY)
+        type_, values = _read(message.body, types)
+        table = type_.contract.table
+        if isinstance(values, tuple) and sent_at is None:
+            values = _wrong_time(message.sent)
+        if isinstance(values, Reason):
+            found.append((position, sent_at, table, day, values.code, values.detail))
+        else:
+            found.append((position, sent_at, table, day, None, None))
+            usable.setdefault(table, []).append((position, day, sent_at, *values))
+    rows = {
+        type_.contract.table: _rows(type_, usable[type_.contract.table], key, types.version)
+        for type_ in types.by_name.values()
+        if type_.contract.table in usable
+    }
+    return Judged(pl.DataFrame(found, schema=_MESSAGES, orient="row"), rows)
+
+
+def _sent_at(sent: str | None) -> datetime | None:
+    if not sent or not sent.isascii() or not sent.isdecimal() or len(sent) > 15:  # noqa: PLR2004
+        return None
+    number = int(sent)
+    seconds, micros = (number, 0) if number < _SECONDS_BELOW else (number // 1000, number % 1000 * 1000)
+    if seconds >= _LAST_SECOND:
+        return None
+    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+    return at if at.date() > FIRST_DAY else None
+
+
+def _wrong_time(sent: str | None) -> Reason:
+    told = "has no SentTimestamp" if sent is None else f"has a SentTimestamp that is no time after {FIRST_DAY}"
+    return Reason("bad_sent_time", f"The message {told}; milliseconds since 1970 were expected of the queue.")
+
+
+def _read(body: str, types: EventTypes) -> tuple[EventType, tuple[str | None, ...] | Reason]:
+    """The type of a message and the values of its fields, or why it cannot be used."""
+    try:
+        content: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return types.first, Reason("not_json", "The body is not JSON; ask who sends it.")
+    if not isinstance(content, dict):
+        return types.first, Reason("not_an_object", "The body is JSON, but no object with fields; ask who sends it.")
+    fields = cast("dict[str, object]", content)
+    name = fields.get(EVENT_TYPE)
+    type_ = types.by_name.get(name) if name is None or isinstance(name, str) else None
+    if type_ is None or not any(field.name in fields for field in type_.fields):
+        return types.first, Reason(
+            "unknown_type", f"The message is of no type in {_FILE}; declare it there, or ask who sends it."
+        )
+    values: list[str | None] = []
+    for field in type_.fields:
+        value = fields.get(field.name)
+        if code := _wrong_value(value, field):
+            return type_, Reason(code, _detail(code, field, type_))
+        values.append(cast("str | None", value))
+    return type_, tuple(values)
+
+
+def _wrong_value(value: object, field: Field) -> str | None:
+    if value is None:
+        return None if field.may_be_null else "missing_field"
+    if not isinstance(value, str):
+        return "wrong_type"
+    if not value:
+        return "empty_field"
+    if len(value) > field.longest:
+        return "too_long"
+    return "not_text" if _NO_TEXT.search(value) else None
+
+
+def _detail(code: str, field: Field, type_: EventType) -> str:
+    told = {
+        "missing_field": "is missing",
+        "wrong_type": "is no text",
+        "empty_field": "is empty",
+        "too_long": f"is longer than {field.longest} characters",
+        "not_text": "holds characters that cannot be stored",
+    }[code]
+    return (
+        f"The field {field.name} {told}; {type_.contract.name} expects text of 1 to {field.longest} characters, so"
+        f" correct the sender, or {_FILE} and the contract."
+    )
+
+
+def _rows(type_: EventType, found: Sequence[tuple[object, ...]], key: TokenKey, version: str) -> pl.DataFrame:
+    contract, entry = type_.contract, type_.entry
+    head = {"position": pl.Int64, _day(contract): pl.Date, entry.sent: pl.Datetime("us", "UTC")}
+    schema = head | {field.column: pl.String for field in type_.fields}
+    rows = pl.DataFrame(found, schema=schema, orient="row").with_columns(transform_version=pl.lit(version))
+    masked = [tokens(rows[field.column], field.name, key) for field in type_.fields if field.is_masked]
+    parts = [
+        pl.col(column).str.extract(_VERSION, number).cast(pl.Int64).alias(name)
+        for column, names in entry.version.items()
+        for number, name in enumerate(names, start=1)
+    ]
+    made = rows.with_columns(*masked, *parts)
+    return made.select(name for name in contract.columns if name != "evidence_id")
+
+
+def _day(contract: Contract) -> str:
+    if contract.day is None:
+        raise ValueError(f"{contract.table} has no day")
+    return contract.day
