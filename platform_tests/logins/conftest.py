@@ -8,7 +8,7 @@ import polars as pl
 from data_platform.contracts.login_history import LoginHistory
 from data_platform.contracts.monthly_snapshots import MonthlySnapshots
 from data_platform.logins import daily
-from data_platform.logins.daily import Sources, Taken
+from data_platform.logins.daily import Events, Sources, Taken
 from data_platform.logins.rules import Rules
 from platform_tests.logins.world import Snapshot, World, start_of
 
@@ -33,8 +33,15 @@ def sources_of(world: World) -> Sources:
             days_with_month_before=world.days_with_month_before,
             max_minutes_late=60,
             max_share_not_exact=0.05,
+            event_user_id=None,
         ),
+        Events({day: evidence_id(day)[::-1] for day in world.told}, lambda day: events_of(world, day)),
     )
+
+
+def events_of(world: World, day: date) -> pl.DataFrame:
+    schema = {"user_id": pl.Int64, "device": pl.String, "logged_in_at": pl.Datetime("us", "UTC")}
+    return pl.DataFrame(world.told[day], schema=schema, orient="row")
 
 
 def rows_of(world: World, day: date) -> pl.DataFrame:

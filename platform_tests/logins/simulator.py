@@ -228,7 +228,20 @@ class _Simulation:
             for event in row.events:
                 if event.what == "login":
                     self.world.truth[self._day(event.at), row.key[1], row.key[2]] += 1
+        self._tell()
         how = chance.choice(["none", "none", "true", "incomplete", "wrong"])
         for (day, user, device), number in self.world.truth.items():
             if how != "none" and (how == "true" or chance.random() < 0.6):
                 self.world.history[day, user, device] = number + (chance.randint(0, 3) if how == "wrong" else 0)
+
+    def _tell(self) -> None:
+        """Events are lost and whole days of them are not there; none is invented."""
+        chance = self.chance
+        rate = chance.choice([0, 0.5, 0.97, 1, 1])
+        days = [day for day in (*self.days, self.days[-1] + DAY) if rate and chance.random() < chance.choice([0.8, 1])]
+        self.world.told = {day: [] for day in days}
+        for row in self.rows:
+            for event in row.events:
+                day = self._day(event.at)
+                if event.what == "login" and day in self.world.told and chance.random() < rate:
+                    self.world.told[day].append((row.key[1], row.key[2], event.at))

@@ -48,8 +48,9 @@ def outcome(sources: Sources, day: date) -> list[Row] | None:
 
 def expected(world: World, day: date) -> list[Row] | None:
     app = oracle.App(
-        {**world.snapshots}, world.history, world.zone, world.tolerance, {*world.resets}, world.days_with_month_before
-    )
+        {**world.snapshots}, world.history, world.zone, world.tolerance, {*world.resets}, world.days_with_month_before,
+        [told for of_day in world.told.values() for told in of_day],
+    )  # fmt: skip
     try:
         return oracle.logins(day, app)
     except oracle.Fell:

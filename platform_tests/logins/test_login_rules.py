@@ -13,6 +13,7 @@ resets: {2026-03-14: restored from a backup}
 days_with_month_before: 3
 max_minutes_late: 60
 max_share_not_exact: 0.05
+event_user_id: 00000000-0000-4000-8000-{user_id}
 """
 
 
@@ -51,6 +52,8 @@ def test_a_reset_is_a_day_with_its_cause(tmp_path: Path) -> None:
         ("exact: 0.05", "exact: 5%", ["max_share_not_exact", "valid number"]),
         ("exact: 0.05", "exact: 5", ["max_share_not_exact", "less than or equal to 1"]),
         ("exact: 0.05", "exact: .nan", ["max_share_not_exact"]),
+        ("-{user_id}", "", ["event_user_id", "{user_id} once"]),
+        ("-{user_id}", "-{user_id}-{user_id}", ["event_user_id", "{user_id} once"]),
     ],
 )
 def test_a_mistake_is_one_sentence_with_file_and_field(tmp_path: Path, old: str, new: str, words: list[str]) -> None:
@@ -62,6 +65,27 @@ def test_a_mistake_is_one_sentence_with_file_and_field(tmp_path: Path, old: str,
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("00000000-0000-4000-8000-000000000042", 42),
+        ("00000000-0000-4000-8000-42", 42),
+        ("00000000-0000-4000-8000-000000000000", 0),
+        ("10000000-0000-4000-8000-000000000042", None),
+        ("00000000-0000-4000-8000-0000000000ab", None),
+        ("x00000000-0000-4000-8000-000000000042", None),
+    ],
+)
+def test_a_user_of_an_event_has_the_number_that_its_name_holds(tmp_path: Path, name: str, number: int | None) -> None:
+    pattern = load(tmp_path, GOOD).user_of_event
+    found = pattern.match(name) if pattern else None
+    assert (int(found[1]) if found else None) == number
+
+
+def test_users_that_cannot_be_matched_are_declared_so(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD.replace("00000000-0000-4000-8000-{user_id}", "null")).user_of_event is None
 
 
 @pytest.mark.parametrize("text", ["[", "", "text", "- a"])

@@ -30,6 +30,8 @@ class World:
     history: dict[tuple[date, int, str], int] = field(default_factory=dict)
     resets: dict[date, str] = field(default_factory=dict)
     truth: Counter[tuple[date, int, str]] = field(default_factory=Counter)
+    told: dict[date, list[tuple[int, str, datetime]]] = field(default_factory=dict)
+    """What a queue told of the same logins, by the days that are published: user, device and instant."""
     irregular: set[Key] = field(default_factory=set)
     """Rows of which something else is known than that users logged in."""
     fell: set[tuple[date, date]] = field(default_factory=set)

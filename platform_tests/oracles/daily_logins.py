@@ -36,6 +36,8 @@ class Span:
     end: datetime
     tolerance: int
     is_bounded: bool
+    told: tuple[datetime, ...]
+    """When each login of the span was, if a queue told of all of them; else nothing."""
 
     @property
     def rise(self) -> int:
@@ -59,6 +61,9 @@ class Span:
         least, most, estimate = self.known
         if instant >= self.end:
             return self.known
+        if self.told:
+            number = sum(at < instant for at in self.told)
+            return number, number, number
         if self.kind not in ("steady", "clock"):
             return 0, most, estimate if is_booked else 0
         if self.kind == "steady":
@@ -84,6 +89,8 @@ class App:
     tolerance: int
     resets: set[date]
     days_with_month_before: int
+    events: list[tuple[int, str, datetime]]
+    """Logins that a queue told of."""
 
     def midnight(self, day: date) -> datetime:
         """The beginning of a day."""
@@ -140,7 +147,19 @@ class App:
         is_bounded = not (seen and not before and any(seen[-1] < of <= after for of in self.resets))
         # So may one after midnight from a row that could not be read then.
         is_bounded = is_bounded and not (kind == "row_was_rejected" and earlier[-1] in self.resets)
-        return Span(kind, base, counter, last, begin, end, self.tolerance, is_bounded)
+        told = tuple(at for *who, at in self.events if tuple(who) == key and begin <= at < end)
+        if len(told) != rise or not self.is_whole(kind, told, last):
+            told = ()
+        return Span(kind, base, counter, last, begin, end, self.tolerance, is_bounded, told)
+
+    def is_whole(self, kind: str, told: tuple[datetime, ...], last: datetime | None) -> bool:
+        """Whether events that are as many as the counter rose by may be the logins that it counted."""
+        if not told or kind not in ("steady", "clock"):
+            return False
+        return kind == "clock" or (last is not None and self.day(last) == self.day(max(told)))
+
+    def day(self, at: datetime) -> date:
+        return at.astimezone(ZoneInfo(self.zone)).date()
 
     def rest(self, month: date, day: date, key: tuple[int, str]) -> tuple[Known, str | None]:
         """What of a counter came between a day's end and the reading of its snapshot, and of which kind it is."""

@@ -54,12 +54,22 @@ def reveal(subject: str, *, reason: str) -> int:
         )
     stack = open_stack(settings_module.load())
     place = _of_token(stack, wanted) if _TOKEN.fullmatch(wanted) else _of_place(stack, wanted)
-    note_reveal(stack.warehouse, _who(), reason.strip(), wanted, int(place is not None))
+    note_reveal(stack.warehouse, _who(), shown(reason.strip()), wanted, int(place is not None))
     if place is None:
         raise PermanentError("No message of that name or token is in the ledger; the look was booked all the same.")
     line = opened(stack.lake, stack.key_ring, place.evidence_id)[place.position - 1]
-    print(shown(json.loads(line.message.body)[place.field] if place.field else line.message.body))
+    print(shown(_value(line.message.body, place.field) if place.field else line.message.body))
     return 0
+
+
+def _value(body: str, field: str) -> str:
+    fields = json.loads(body)
+    if field not in fields:
+        raise PermanentError(
+            f"The message has no field {field}, since event_types.yaml was edited after its row was made; reveal the"
+            " message by its place, or derive its day again."
+        )
+    return fields[field]
 
 
 def _of_token(stack: Stack, token: str) -> _Place | None:

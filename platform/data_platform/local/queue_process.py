@@ -39,7 +39,7 @@ def serve(home: Path, server_lock: int) -> None:
     got_request_exception.connect(_tell, app)
     _create_queues()
     _count_less()
-    logging.getLogger("werkzeug").disabled = True  # a line a request, and tracebacks that quote values
+    logging.getLogger("werkzeug").disabled = True  # it has a line for each request
     server = make_server(HOST, 0, _in_turn(app), threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     _publish(home, {"host": HOST, "port": server.server_port, "pid": os.getpid()})
@@ -84,9 +84,9 @@ def _count_less() -> None:
 
 
 def _in_turn(app: Flask) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
-    """One request at a time: moto 5.2.5 loses a message that is sent while another one is deleted.
+    """One request at a time, except those that wait for a message.
 
-    Who waits for a message lets the others go on.
+    While two threads delete, moto 5.2.5 loses what a third one sends and brings back what was deleted.
     """
     turn = threading.Lock()
 

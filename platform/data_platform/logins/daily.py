@@ -1,6 +1,6 @@
 """Daily logins: the differences of neighbouring snapshots, each with what is known of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,7 +10,7 @@ from data_platform.contracts.daily_logins import DailyLogins
 from data_platform.contracts.outcome import Outcome
 from data_platform.contracts.tallies import Tallies
 from data_platform.errors import PermanentError
-from data_platform.logins.days import DAY, Needs, month_of, needs, start_of
+from data_platform.logins.days import DAY, Needs, days_between, month_of, needs, start_of
 from data_platform.logins.rules import Rules
 from data_platform.logins.stretch import KEY, WHOLE, Bounds, Counters, Stretch, between
 
@@ -40,6 +40,27 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Events:
+    """Logins as the queue told of them, of the days that are published and over.
+
+    Attributes:
+        evidence: For each day the content hash of its rows.
+        rows_of: From such a day to its rows, columns of `KEY` and `logged_in_at`.
+    """
+
+    evidence: Mapping[date, str]
+    rows_of: Callable[[date], pl.DataFrame]
+
+    def of(self, days: Sequence[date]) -> pl.LazyFrame | None:
+        """The rows of those of the days that are there; None where none is."""
+        found = [self.rows_of(day).lazy() for day in days if day in self.evidence]
+        return pl.concat(found) if found else None
+
+
+NO_EVENTS = Events({}, dict[date, pl.DataFrame]().__getitem__)
+
+
+@dataclass(frozen=True)
 class Sources:
     """What daily logins are made of.
 
@@ -48,6 +69,7 @@ class Sources:
         rows_of: From a day to the rows of its snapshot, columns of `MonthlySnapshots`.
         history: Columns of `LoginHistory`.
         zone: IANA name of the zone that decides the day.
+        events: What a queue told of the same logins.
     """
 
     taken: dict[date, Taken]
@@ -55,6 +77,7 @@ class Sources:
     history: pl.LazyFrame
     zone: str
     rules: Rules
+    events: Events = NO_EVENTS
 
     def counters(self, day: date | None, month: date) -> Counters:
         """The counters of a month in the snapshot of a day, or at the month's start."""
@@ -77,6 +100,8 @@ class Sources:
             self.rules.tolerance,
             month_begins_at=start_of(month, self.zone),
             ends_at=start_of(later + DAY, self.zone) if month_of(later) == month else None,
+            zone=self.zone,
+            events=self.events.of(days_between(earlier or month, later + DAY)),
         )
 
     def _seen_earlier(
@@ -257,11 +282,13 @@ def _refuse_falls(need: Needs, rows: pl.DataFrame, tolerance: int) -> None:
 
 
 def _tally(need: Needs, sources: Sources, num_rows: int) -> pl.DataFrame:
-    of = {day: num_rows if day == need.later else 0 for day in sorted(need.days)}
+    events = [sources.events.evidence[day] for day in need.event_days if day in sources.events.evidence]
+    of = {sources.taken[day].evidence_id: num_rows if day == need.later else 0 for day in sorted(need.days)}
+    of |= dict.fromkeys(events, 0)
     return pl.DataFrame(
         {
             "day": [need.day] * len(of),
-            "evidence_id": [sources.taken[day].evidence_id for day in of],
+            "evidence_id": list(of),
             "num_in": list(of.values()),
             "num_used": list(of.values()),
             "num_rejected": [0] * len(of),

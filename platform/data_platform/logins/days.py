@@ -46,6 +46,11 @@ def month_before(day: date) -> date:
     return month_of(month_of(day) - DAY)
 
 
+def days_between(first: date, last: date) -> list[date]:
+    """The days from one to another, both included."""
+    return [first + number * DAY for number in range((last - first).days + 1)]
+
+
 def months_read(day: date, days_with_month_before: int) -> list[date]:
     """The months whose counters the snapshot of a day holds, by their first days, in order.
 
@@ -93,6 +98,11 @@ class Needs:
     def books_the_rest(self) -> bool:
         """Whether the day is the last between its two snapshots, or the last of its month."""
         return self.ends_with_a_snapshot or month_of(self.day + DAY) != month_of(self.day)
+
+    @property
+    def event_days(self) -> list[date]:
+        """Days whose events may tell which of the logins between two snapshots fell on which day."""
+        return days_between(month_of(self.day), self.later + DAY)
 
     @property
     def days(self) -> frozenset[date]:

@@ -1,21 +1,25 @@
 """The types of events that the queue's messages may be, from `event_types.yaml`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
 import dataframely as dy
-from pydantic import BaseModel, ConfigDict, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from data_platform import contracts, typed_yaml
 from data_platform.contracts.contract import Contract
+from data_platform.contracts.user_logins import MASKED
 from data_platform.errors import PermanentError
 
 FILE = Path(__file__).parent / "event_types.yaml"
 _SCHEMA = "logins"
 _LONGEST = 256
+_KINDS = {"sent": dy.Datetime, "columns": dy.String, "masked": dy.String, "version": dy.Int64}
+_OURS = ("evidence_id", "position", "transform_version")
 
 
 class EventTypesError(PermanentError):
@@ -68,16 +72,57 @@ class EventType:
 class _File(RootModel[Mapping[str, _Entry]]):
     @model_validator(mode="after")
     def _fit(self) -> "_File":
-        told = [entry.event_type for entry in self.root.values()]
-        if twice := [name for name in told if told.count(name) > 1]:
-            raise ValueError(f"two types have the event_type {twice[0]}")
-        for name, entry in self.root.items():
-            columns = _contract(name).columns
-            versions = [column for parts in entry.version.values() for column in parts]
-            named = {entry.sent, *entry.columns, *entry.masked, *versions}
-            if strangers := sorted(named - set(columns)):
-                raise ValueError(f"{name} has no column {strangers[0]}; its contract has {', '.join(columns)}")
+        faults = [
+            InitErrorDetails(type=PydanticCustomError("no_fit", "{told}", {"told": told}), loc=place, input=None)
+            for place, told in _faults(self.root)
+        ]
+        if faults:  # an error with places instead of a ValueError: the sentence names the line
+            raise ValidationError.from_exception_data("event types", faults)
         return self
+
+
+def _faults(entries: Mapping[str, _Entry]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where the file does not fit itself or the contracts, and how."""
+    if not entries:
+        yield (), "no type is declared"
+    told = [entry.event_type for entry in entries.values()]
+    for name, entry in entries.items():
+        if told.count(entry.event_type) > 1:
+            yield (name, "event_type"), f"two types have the event_type {entry.event_type or 'null'}"
+        try:
+            contract = _contract(name)
+        except ValueError as error:
+            yield (name,), str(error)
+        else:
+            yield from (((name, *place), told) for place, told in _faults_of(entry, contract))
+
+
+def _faults_of(entry: _Entry, contract: Contract) -> Iterator[tuple[tuple[str, ...], str]]:
+    columns = contract.rows.columns()
+    named: list[tuple[tuple[str, ...], str]] = [(("sent",), entry.sent)]
+    named += [(("columns", column), column) for column in entry.columns]
+    named += [(("masked", column), column) for column in entry.masked]
+    named += [(("version", column), part) for column, parts in entry.version.items() for part in parts]
+    for place, column in named:
+        if column not in columns:
+            yield place, f"{contract.name} has no column {column}; its contract has {', '.join(columns)}"
+        elif [other for _, other in named].count(column) > 1:
+            yield place, f"{column} is filled twice"
+        elif not isinstance(columns[column], _KINDS[place[0]]):
+            yield place, f"{column} is a {type(columns[column]).__name__} in the contract and cannot hold this"
+        elif place[0] == "columns" and _holds_tokens(columns[column]):
+            yield place, f"{column} holds tokens, so it stands under masked"
+        elif place[0] == "masked" and not _holds_tokens(columns[column]):
+            yield place, f"{column} holds no tokens, so it stands under columns"
+    for column in entry.version.keys() - entry.columns.keys():
+        yield ("version", column), f"{column} is not among columns"
+    filled = {column for _, column in named} | {contract.day, *_OURS}
+    if missing := [column for column in columns if column not in filled]:
+        yield (), f"nothing fills the column {missing[0]} of {contract.name}"
+
+
+def _holds_tokens(column: dy.Column) -> bool:
+    return isinstance(column, dy.String) and column.regex == MASKED
 
 
 def _contract(name: str) -> Contract:
@@ -100,9 +145,9 @@ class EventTypes:
 
     @cached_property
     def version(self) -> str:
-        """A digest of what decides about a message: the declared types, and the code that reads them."""
+        """A digest of what decides about a message: declared types, what contracts allow, and the code that reads."""
         code = Path(__file__).with_name("events.py").read_bytes()
-        content = {name: of.entry.model_dump(mode="json") for name, of in self.by_name.items()}
+        content = [(of.contract.table, of.entry.model_dump(mode="json"), of.fields) for of in self.by_name.values()]
         return hashlib.sha256(repr(content).encode() + code).hexdigest()[:12]
 
 

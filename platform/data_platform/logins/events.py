@@ -3,11 +3,13 @@
 What does not belong here: whether it came before (`publish/messages.py`), and the seal that it is kept under.
 """
 
+import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -22,9 +24,15 @@ EVENT_TYPE = "event_type"
 _FILE = "logins/event_types.yaml"
 _SECONDS_BELOW = 100_000_000_000  # as milliseconds that is March 1973, as seconds the year 5138
 _LAST_SECOND = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+_CLOCKS_DIFFER = timedelta(hours=1)  # more, and the day may be one that has no partition yet
 # Neither can be stored as text in Postgres: a byte of zero, and half of a pair of UTF-16.
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
-_VERSION = r"^\s*v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?"
+# Not \d: that has the digits of every script, of which no cast makes a number. One too long is none, not its beginning.
+_VERSION = r"^\s*v?([0-9]{1,18})(?:\.([0-9]{1,18}))?(?:\.([0-9]{1,18}))?(?:[^0-9]|$)"
+# How deep Python's reader comes depends on who calls it: the drain and a run of a day must read the same.
+_DEEPEST = 100
+_JSON_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # one that never ends reaches to the end: no second try
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,7 @@ class Message:
         received_at: When it was received (UTC).
     """
 
-    body: str
+    body: str = dataclasses.field(repr=False)
     sent: str | None
     received_at: datetime
 
@@ -84,7 +92,7 @@ def judge(messages: Sequence[Message], types: EventTypes, zone: str, key: TokenK
     usable: dict[str, list[tuple[object, ...]]] = {}
     # A message is JSON of any shape, of which no frame can be made before each is looked at by itself.
     for position, message in enumerate(messages, start=1):
-        sent_at = _sent_at(message.sent)
+        sent_at = _sent_at(message)
         day = max((sent_at or message.received_at).astimezone(tz).date(), FIRST_DAY)
         type_, values = _read(message.body, types)
         table = type_.contract.table
@@ -103,7 +111,8 @@ def judge(messages: Sequence[Message], types: EventTypes, zone: str, key: TokenK
     return Judged(pl.DataFrame(found, schema=_MESSAGES, orient="row"), rows)
 
 
-def _sent_at(sent: str | None) -> datetime | None:
+def _sent_at(message: Message) -> datetime | None:
+    sent = message.sent
     if not sent or not sent.isascii() or not sent.isdecimal() or len(sent) > 15:  # noqa: PLR2004
         return None
     number = int(sent)
@@ -111,20 +120,23 @@ def _sent_at(sent: str | None) -> datetime | None:
     if seconds >= _LAST_SECOND:
         return None
     at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
-    return at if at.date() > FIRST_DAY else None
+    return at if at.date() > FIRST_DAY and at <= message.received_at + _CLOCKS_DIFFER else None
 
 
 def _wrong_time(sent: str | None) -> Reason:
-    told = "has no SentTimestamp" if sent is None else f"has a SentTimestamp that is no time after {FIRST_DAY}"
-    return Reason("bad_sent_time", f"The message {told}; milliseconds since 1970 were expected of the queue.")
+    told = "no SentTimestamp" if sent is None else f"a SentTimestamp that is no time from {FIRST_DAY} to its arrival"
+    return Reason("bad_sent_time", f"The message has {told}; milliseconds since 1970 were expected of the queue.")
 
 
 def _read(body: str, types: EventTypes) -> tuple[EventType, tuple[str | None, ...] | Reason]:
     """The type of a message and the values of its fields, or why it cannot be used."""
+    no_json = Reason("not_json", f"The body is not JSON, or nests deeper than {_DEEPEST} levels; ask who sends it.")
+    if _nests_too_deep(body):
+        return types.first, no_json
     try:
         content: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return types.first, Reason("not_json", "The body is not JSON; ask who sends it.")
+    except ValueError:
+        return types.first, no_json
     if not isinstance(content, dict):
         return types.first, Reason("not_an_object", "The body is JSON, but no object with fields; ask who sends it.")
     fields = cast("dict[str, object]", content)
@@ -143,6 +155,13 @@ def _read(body: str, types: EventTypes) -> tuple[EventType, tuple[str | None, ..
     return type_, tuple(values)
 
 
+def _nests_too_deep(body: str) -> bool:
+    if body.count("[") + body.count("{") <= _DEEPEST:
+        return False
+    brackets = _BRACKET.findall(_JSON_TEXT.sub("", body))
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0) > _DEEPEST
+
+
 def _wrong_value(value: object, field: Field) -> str | None:
     if value is None:
         return None if field.may_be_null else "missing_field"
@@ -150,7 +169,7 @@ def _wrong_value(value: object, field: Field) -> str | None:
         return "wrong_type"
     if not value:
         return "empty_field"
-    if len(value) > field.longest:
+    if len(value.encode(errors="replace")) > field.longest:
         return "too_long"
     return "not_text" if _NO_TEXT.search(value) else None
 
@@ -160,11 +179,11 @@ def _detail(code: str, field: Field, type_: EventType) -> str:
         "missing_field": "is missing",
         "wrong_type": "is no text",
         "empty_field": "is empty",
-        "too_long": f"is longer than {field.longest} characters",
+        "too_long": f"is longer than {field.longest} bytes of UTF-8",
         "not_text": "holds characters that cannot be stored",
     }[code]
     return (
-        f"The field {field.name} {told}; {type_.contract.name} expects text of 1 to {field.longest} characters, so"
+        f"The field {field.name} {told}; {type_.contract.name} expects text of 1 to {field.longest} bytes, so"
         f" correct the sender, or {_FILE} and the contract."
     )
 

@@ -65,6 +65,9 @@ class Stretch:
         tolerance: The most that a counter may fall as a late correction.
         month_begins_at: When the month of the counters began.
         ends_at: The midnight that `after` is the snapshot of; None where it is of another month.
+        zone: IANA name of the zone that decides the day.
+        events: Columns of `KEY` and `logged_in_at`: logins that a queue told of, around the stretch; None where there
+            are none. A counter that rose by just as many as it was told of had its logins when they say.
     """
 
     before: Counters
@@ -73,6 +76,8 @@ class Stretch:
     tolerance: int
     month_begins_at: datetime
     ends_at: datetime | None
+    zone: str
+    events: pl.LazyFrame | None = None
 
     def logins(self) -> pl.LazyFrame:
         """What happened to each counter of `after`.
@@ -80,7 +85,8 @@ class Stretch:
         Returns:
             Columns of `KEY`, `user_type`, `last_login_at`, `counter` and `counter_before`; `rise`, their difference;
             `kind`, a reason of `DailyLogins`, or `steady` where there is nothing to say; `low`, `high` and `estimate`
-            of the logins in the stretch, high being null where it is not known.
+            of the logins in the stretch, high being null where it is not known; `told_at`, when each of them was, where
+            events tell all of them, else null.
         """
         before = self.before.rows.select(*KEY, found_before="num_logins", login_before="last_login_at")
         rows = self.after.rows.select(*KEY, "user_type", "last_login_at", counter="num_logins")
@@ -93,21 +99,40 @@ class Stretch:
         rows = rows.with_columns(counter_before=pl.coalesce("found_before", "found_earlier", 0))
         rows = rows.with_columns(rise=pl.col("counter") - pl.col("counter_before")).with_columns(kind=self._kind())
         kind, rise = pl.col("kind"), pl.col("rise")
-        return rows.with_columns(
-            low=pl.when(kind.is_in(["steady", "clock"])).then(rise.clip(0)).otherwise(0),
-            high=pl.when(kind.is_in(["steady", "clock"]))
-            .then(rise.clip(0))
-            .when(kind == "correction")
-            .then(self.tolerance + rise)
-            .when(kind == "row_returned")
-            .then(pl.when(pl.col("is_bounded")).then("counter"))
-            # Of a reset after midnight nobody knows what it took from a row that could not be read then.
-            .when((kind == "row_was_rejected") & pl.lit(not self.before.began_anew))
-            .then("counter"),
-            estimate=pl.when(kind.is_in(["reset", "row_returned"]) & (rise < 0))
-            .then(pl.col("counter"))
-            .otherwise(rise.clip(0)),
-        ).drop("found_before", "found_earlier", "is_bounded", "login_before")
+        return (
+            rows.with_columns(
+                low=pl.when(kind.is_in(["steady", "clock"])).then(rise.clip(0)).otherwise(0),
+                high=pl.when(kind.is_in(["steady", "clock"]))
+                .then(rise.clip(0))
+                .when(kind == "correction")
+                .then(self.tolerance + rise)
+                .when(kind == "row_returned")
+                .then(pl.when(pl.col("is_bounded")).then("counter"))
+                # Of a reset after midnight nobody knows what it took from a row that could not be read then.
+                .when((kind == "row_was_rejected") & pl.lit(not self.before.began_anew))
+                .then("counter"),
+                estimate=pl.when(kind.is_in(["reset", "row_returned"]) & (rise < 0))
+                .then(pl.col("counter"))
+                .otherwise(rise.clip(0)),
+            )
+            .drop("found_before", "found_earlier", "is_bounded", "login_before")
+            .pipe(self._with_events)
+        )
+
+    def _with_events(self, rows: pl.LazyFrame) -> pl.LazyFrame:
+        if self.events is None:
+            return rows.with_columns(told_at=pl.lit(None, dtype=pl.List(pl.Datetime("us", "UTC"))))
+        within = pl.col("logged_in_at").is_between(self.before.read_at, self.after.read_at, closed="left")
+        told = self.events.filter(within).group_by(KEY).agg(told_at="logged_in_at")
+        # The counter's own last login has to be of the day that the events' last one is of.
+        lasts = pl.col("last_login_at"), pl.col("told_at").list.max()
+        own, of_events = (at.dt.convert_time_zone(self.zone).dt.date() for at in lasts)
+        kind = pl.col("kind")
+        is_whole = (pl.col("told_at").list.len() == pl.col("rise")) & (
+            (kind == "clock") | ((kind == "steady") & (own == of_events))
+        )
+        joined = rows.join(told, on=KEY, how="left", maintain_order="left")
+        return joined.with_columns(told_at=pl.when(is_whole).then("told_at"))
 
     def _kind(self) -> pl.Expr:
         rise, last = pl.col("rise"), pl.col("last_login_at")
@@ -158,10 +183,18 @@ class Stretch:
             guess = pl.min_horizontal(guess, self.until(self.ends_at, ends_a_snapshots_day=True).estimate)
         estimate = (by_time if guess is None else guess).clip(0, most)
         undated = WHOLE.estimate if ends_a_snapshots_day else pl.lit(0)
+        told = pl.col("told_at").list.eval(pl.element() < midnight).list.sum().cast(pl.Int64)
+        is_told = told.is_not_null()
         return Bounds(
-            low=pl.when(is_over).then(WHOLE.low).otherwise(0),
-            high=pl.when(is_open & ~is_over).then(most).otherwise(WHOLE.high),
-            estimate=pl.when(is_over).then(WHOLE.estimate).when(is_open).then(estimate).otherwise(undated),
+            low=pl.when(is_told).then(told).when(is_over).then(WHOLE.low).otherwise(0),
+            high=pl.when(is_told).then(told).when(is_open & ~is_over).then(most).otherwise(WHOLE.high),
+            estimate=pl.when(is_told)
+            .then(told)
+            .when(is_over)
+            .then(WHOLE.estimate)
+            .when(is_open)
+            .then(estimate)
+            .otherwise(undated),
         )
 
     def rest(self, midnight: datetime) -> pl.LazyFrame:

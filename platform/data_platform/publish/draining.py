@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import polars as pl
@@ -50,6 +50,7 @@ class Judgement:
 
 
 Judge = Callable[[Sequence[Received]], Judgement]
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
@@ -115,21 +116,22 @@ class Office:
             TransientError: Queue, lake or warehouse went away; whatever was not settled comes again.
         """
         drained = Drained()
-        with self._alone():
+        with self._alone() as clock:
             for batch in ledger.unsettled(self.warehouse):
                 if counts := self._resume(batch):
                     drained.add(counts)
                     drained.num_resumed += batch.num_messages
             for queue in queues:
-                self._drain(queue, limits, drained)
+                self._drain(queue, limits, drained, clock)
         return drained
 
     def put_aside(self, queue_name: str, received: Sequence[Received]) -> None:
         """Keeps messages as a batch that the next drain settles."""
         sealed = seal(encode(received), self.ring)
         evidence_id, num_bytes = evidence.fingerprint([sealed])
-        ledger.begin(self.warehouse, evidence_id, queue_name, len(received), self.run_id)
+        # Kept before it is noted: no queue has these messages, and a drain that is on forgets a note without evidence.
         evidence.keep(self.lake, evidence_id, [sealed], num_bytes=num_bytes, called=_CALLED)
+        ledger.begin(self.warehouse, evidence_id, queue_name, len(received), self.run_id)
 
     def derived(self, evidence_id: str) -> Settling:
         """What the messages of a batch say by the present rules, out of the evidence.
@@ -141,14 +143,14 @@ class Office:
         lines = opened(self.lake, self.ring, evidence_id)
         return self._judged(Batch(0, evidence_id, len(lines)), 0, lines)
 
-    def _drain(self, queue: Queue, limits: Limits, drained: Drained) -> None:
+    def _drain(self, queue: Queue, limits: Limits, drained: Drained, clock: Clock) -> None:
         with (
             _Hand(queue) as hand,
             _Intake(queue, limits) as intake,
             ThreadPoolExecutor(_NUM_DELETERS, "delete") as pool,
         ):
             deleting: deque[Future[int]] = deque()
-            prepared = (self._prepared(received) for received in intake.batches(hand))
+            prepared = (self._prepared(received, clock()) for received in intake.batches(hand))
             with closing(read_ahead(prepared, at_most=1)) as ahead, intake.stopped_on_error():
                 for receipts, sealed, settling in ahead:
                     drained.add(self._kept_and_settled(queue.name, sealed, settling))
@@ -157,9 +159,8 @@ class Office:
                         drained.num_not_deleted += deleting.popleft().result()
             drained.num_not_deleted += sum(done.result() for done in deleting)
 
-    def _prepared(self, received: Sequence[Message]) -> tuple[list[str], bytes, Settling]:
+    def _prepared(self, received: Sequence[Message], now: datetime) -> tuple[list[str], bytes, Settling]:
         """What can be done about messages before the books are asked: they are sealed, and judged."""
-        now = datetime.now(UTC)
         content = encode([Received(m.message_id, m.body, m.sent, m.receive_count, now) for m in received])
         sealed = seal(content, self.ring)
         evidence_id, num_bytes = evidence.fingerprint([sealed])
@@ -174,12 +175,14 @@ class Office:
 
     def _resume(self, batch: Batch) -> dict[str, int]:
         """Settles a batch that a crash left, or forgets it where its evidence was never kept."""
-        num_bytes = self.lake.size(evidence.key_of(batch.evidence_id))
-        if num_bytes is None:
+        key = evidence.key_of(batch.evidence_id)
+        if self.lake.size(key) is None:
             ledger.forget(self.warehouse, batch)
             return {}
-        lines = opened(self.lake, self.ring, batch.evidence_id)
-        return ledger.settle(self.warehouse, self._judged(batch, num_bytes, lines))
+        sealed = b"".join(evidence.read(self.lake, batch.evidence_id))
+        # What was killed before its fsync could still vanish with the power, when the queue has deleted the messages.
+        self.lake.create(key, sealed, replace=True)
+        return ledger.settle(self.warehouse, self._judged(batch, len(sealed), decode(unseal(sealed, self.ring))))
 
     def _judged(self, batch: Batch, num_bytes: int, lines: Sequence[Line]) -> Settling:
         received = [line.message for line in lines]
@@ -199,12 +202,14 @@ class Office:
         return Settling(batch, num_bytes, messages, rows, judgement.rule_version)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> Iterator[Clock]:
         with self.warehouse.transaction() as lock:
-            got = lock.query("SELECT pg_try_advisory_xact_lock(hashtext('ops.message_batches')) AS got").item()
+            got, now = lock.query(
+                "SELECT pg_try_advisory_xact_lock(hashtext('ops.message_batches')), clock_timestamp()"
+            ).row(0)
             if not got:
                 raise DrainIsOn("Another run drains the queue; nothing was received, it will be drained all the same.")
-            yield
+            yield _clock_from(now)
 
 
 def opened(lake: Store, ring: KeyRing, evidence_id: str) -> list[Line]:
@@ -215,6 +220,12 @@ def opened(lake: Store, ring: KeyRing, evidence_id: str) -> list[Line]:
         KeyMissing: The ring lacks the key that it is sealed by.
     """
     return decode(unseal(b"".join(evidence.read(lake, evidence_id)), ring))
+
+
+def _clock_from(now: datetime) -> Clock:
+    """The warehouse's clock: by one of this machine that is wrong, good messages would count as sent in the future."""
+    begun = time.monotonic()
+    return lambda: (now + timedelta(seconds=time.monotonic() - begun)).astimezone(UTC)
 
 
 def _plain(text: str) -> str:

@@ -15,6 +15,7 @@ from data_platform.defs.checks import checks_of
 from data_platform.defs.describe import describe
 from data_platform.defs.io_managers import EVERY_PUBLISHED_DAY
 from data_platform.defs.logins.app import counters_of, daily_login_aggregates, history_of, monthly_login_aggregates
+from data_platform.defs.logins.told import told_events
 from data_platform.defs.partitions import daily
 from data_platform.defs.resources import Storage
 from data_platform.defs.retries import RETRY_TRANSIENT, permanent_errors_are_final
@@ -66,13 +67,15 @@ def login_history(storage: Storage) -> Outcome:
     retry_policy=RETRY_TRANSIENT,
     freshness_policy=_FRESH,
     ins={"monthly_snapshots": dg.AssetIn(metadata=EVERY_PUBLISHED_DAY)},
+    deps=[dg.AssetDep("user_logins", partition_mapping=dg.TimeWindowPartitionMapping(start_offset=-31, end_offset=1))],
     **describe(daily_contract.CONTRACT, group="logins", owner="team:analytics", made_by=[logins]),
 )
 def daily_logins(storage: Storage, monthly_snapshots: pl.LazyFrame, login_history: pl.LazyFrame) -> DayByDay:
     """Logins per user, device and day, from neighbouring snapshots of the monthly counter.
 
     One row per counter row and day, zeros included. `status` says how sure `num_logins` is, and the true number lies
-    between `low` and `high`: exact where both midnights were seen, bounded where a snapshot is late or missing.
+    between `low` and `high`: exact where both midnights were seen, bounded where a snapshot is late or missing. Where
+    the events of `user_logins` are as many as a counter rose by, they say on which day each login was.
     """
     stack = storage.open()
 
@@ -87,7 +90,7 @@ def daily_logins(storage: Storage, monthly_snapshots: pl.LazyFrame, login_histor
         if version.day
     }
     zone = stack.settings.business_timezone
-    sources = Sources(taken, rows_of, login_history, zone, rules.load())
+    sources = Sources(taken, rows_of, login_history, zone, rules.load(), told_events(stack))
     return DayByDay(lambda day: logins_of(day, sources), num_ahead=1)
 
 

@@ -1,6 +1,6 @@
 """Checks of the logins product, day by day: what its rules promise, looked at again in what is published."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -67,6 +67,42 @@ def is_sure_enough(stack: Stack, days: Sequence[date]) -> list[DayFinding]:
     return [DayFinding(day, share <= most, {"share_not_exact": round(share, 4)}) for day, share in shares.items()]
 
 
+def agrees_with_events(stack: Stack, days: Sequence[date]) -> list[DayFinding]:
+    """The events of `user_logins` lie within the bounds of the day's counters; days that lack either are left out."""
+    compared = _reconciled(stack)
+    verified = verified_through(compared)
+    facts = {"verified_through": str(verified) if verified else "no day yet"}
+    return [
+        DayFinding(
+            row["day"],
+            row["class"] == "agrees",
+            {name: row[name] for name in ("num_counted", "num_told", "difference", "class")} | facts,
+        )
+        for row in compared
+        if row["day"] in days
+    ]
+
+
+def verified_through(compared: Sequence[Mapping[str, Any]]) -> date | None:
+    """The last day of the unbroken run of days on which counters and events agree; None if the first does not.
+
+    Args:
+        compared: Rows with `day` and `class`, in the order of days.
+    """
+    verified: date | None = None
+    for row in compared:
+        if row["class"] != "agrees" or (verified and row["day"] - verified > DAY):
+            break
+        verified = row["day"]
+    return verified
+
+
+def _reconciled(stack: Stack) -> list[dict[str, Any]]:
+    query = (settings.sql_folder() / "checks" / "reconciliation.sql").read_text(encoding="utf-8")
+    with stack.warehouse.transaction() as transaction:
+        return transaction.query(query).to_dicts()
+
+
 def _conserved(stack: Stack, month: date, last: date) -> DayFinding:
     query = (settings.sql_folder() / "checks" / "counted_in_days.sql").read_text(encoding="utf-8")
     with stack.warehouse.transaction() as transaction:
@@ -106,4 +142,5 @@ daily_logins_day_checks = [
     day_check(daily_logins, conserves_the_counter, severity=_ERROR),
     day_check(daily_logins, covers_every_counter, severity=_ERROR),
     day_check(daily_logins, is_sure_enough, severity=_WARN),
+    day_check(daily_logins, agrees_with_events, severity=_WARN),
 ]

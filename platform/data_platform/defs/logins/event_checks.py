@@ -5,7 +5,10 @@ import dagster as dg
 from data_platform import settings
 from data_platform.defs.logins.event_assets import login_messages
 from data_platform.defs.resources import Storage
+from data_platform.logins import event_types
+from data_platform.logins.event_types import EventType
 from data_platform.publish import messages
+from data_platform.warehouse.connection import Transaction
 
 _MOST_REJECTED = 0.05
 
@@ -24,10 +27,29 @@ def ledger_agrees_with_batches(storage: Storage) -> dg.AssetCheckResult:
     query = (settings.sql_folder() / "checks" / "ledger_agrees.sql").read_text(encoding="utf-8")
     with storage.open().warehouse.transaction() as transaction:
         wrong = transaction.query(query).to_dicts()
+        without_row = {
+            type_.contract.table: _num_without_row(transaction, type_) for type_ in event_types.load().by_name.values()
+        }
     return dg.AssetCheckResult(
-        passed=not wrong,
-        metadata={"num_batches_that_differ": len(wrong), "batches": [row["batch_id"] for row in wrong[:10]]},
+        passed=not wrong and not any(without_row.values()),
+        metadata={
+            "num_batches_that_differ": len(wrong),
+            "batches": [row["batch_id"] for row in wrong[:10]],
+            "stored_lines_without_row": without_row,
+        },
     )
+
+
+def _num_without_row(transaction: Transaction, type_: EventType) -> int:
+    contract = type_.contract
+    statement = transaction.quoted(
+        "SELECT count(*) FROM ops.message_ledger l JOIN (SELECT batch_id, evidence_id FROM ops.message_batches"
+        " WHERE settled_at IS NOT NULL ORDER BY batch_id DESC LIMIT 100) AS last_batches USING (batch_id)"
+        " WHERE l.table_name = $1 AND l.outcome = 'stored' AND NOT EXISTS (SELECT FROM %I.%I r"
+        " WHERE (r.%I, r.evidence_id, r.position) = (l.day, last_batches.evidence_id, l.position))",
+        contract.schema, contract.name, contract.day or "",
+    )  # fmt: skip
+    return transaction.query(statement, contract.table).item()
 
 
 @dg.asset_check(asset=login_messages)

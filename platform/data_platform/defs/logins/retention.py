@@ -10,6 +10,7 @@ from data_platform.contracts import daily_logins as daily_contract
 from data_platform.contracts import monthly_snapshots as snapshot_contract
 from data_platform.defs.logins.assets import daily_logins
 from data_platform.defs.logins.sensor import days_and_evidence
+from data_platform.defs.logins.told import hashes_of_told_days
 from data_platform.defs.resources import Storage
 from data_platform.lake import snapshots
 from data_platform.logins.days import ended_day, month_of
@@ -68,7 +69,7 @@ def days_that_need(stack: Stack, month: date) -> list[date]:
     [code_version] = daily_logins.code_versions_by_key.values()
     published = {version.day: version for version in reading.publications(stack.warehouse, daily_contract.CONTRACT)}
     snapshots_there = reading.publications(stack.warehouse, snapshot_contract.CONTRACT)
-    known = days_and_evidence(snapshots_there)
+    known = days_and_evidence(snapshots_there, hashes_of_told_days(stack))
     taken = {day for day in snapshots.days(stack.lake, COUNTERS) if month_of(day) == month}
     unread = taken - {version.day for version in snapshots_there}
     is_final = {day for day, version in published.items() if version.is_final}

@@ -1,12 +1,13 @@
 """The sensor that takes each day's snapshot as soon as the day has ended, and the job that it starts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 
 import dagster as dg
 
 from data_platform.contracts import daily_logins, monthly_snapshots
 from data_platform.defs.asking import for_days, for_stretch, is_going_on
+from data_platform.defs.logins.told import hashes_of_told_days
 from data_platform.defs.partitions import stretches
 from data_platform.defs.resources import Storage
 from data_platform.lake import snapshots
@@ -49,19 +50,26 @@ def login_counters_sensor(context: dg.SensorEvaluationContext, storage: Storage)
     yield from for_days(_DAYS, _days_behind(stack, published))
 
 
-def days_and_evidence(published: Iterable[Publication]) -> dict[date, frozenset[str]]:
-    """Every day that can be known from the published snapshots, with the evidence that it is made of."""
+def days_and_evidence(published: Iterable[Publication], told: Mapping[date, str]) -> dict[date, frozenset[str]]:
+    """Every day that can be known from the published snapshots, with what it is made of.
+
+    Args:
+        published: The snapshots.
+        told: Days of events with their content hashes.
+    """
     evidence = {version.day: version.evidence for version in published if version.day}
     days_with_month_before = rules.load().days_with_month_before
-    return {
-        day: frozenset[str]().union(*(evidence[d] for d in needs(day, evidence, days_with_month_before).days))
-        for day in days_to_know(evidence, days_with_month_before)
-    }
+    found: dict[date, frozenset[str]] = {}
+    for day in days_to_know(evidence, days_with_month_before):
+        need = needs(day, evidence, days_with_month_before)
+        of_events = {told[other] for other in need.event_days if other in told}
+        found[day] = frozenset(of_events).union(*(evidence[other] for other in need.days))
+    return found
 
 
 def _days_behind(stack: Stack, published: list[Publication]) -> dict[date, frozenset[str]]:
     """Days made of other snapshots than those that are there now, with the evidence that they should be made of."""
-    wanted = days_and_evidence(published)
+    wanted = days_and_evidence(published, hashes_of_told_days(stack))
     made_of = {v.day: v for v in reading.publications(stack.warehouse, daily_logins.CONTRACT) if v.day}
     return {
         day: content

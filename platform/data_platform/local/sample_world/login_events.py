@@ -64,6 +64,8 @@ def past(zone: str) -> Iterator[tuple[date, list[Received]]]:
         ]
         found = [*sent, *again, *_oddities(day, sent, received_at)]
         rng.shuffle(found)
+        if day.day == _REUSED and sent:
+            found.append(replace(sent[-1], message_id=sent[0].message_id))
         yield day, found
 
 
@@ -101,7 +103,7 @@ def _sent(login: Login, number: int) -> Received:
 
 
 def _oddities(day: date, sent: list[Received], received_at: datetime) -> list[Received]:
-    """Once in a while: another kind of message, seconds for milliseconds, a used id, a logout, a body that is cut."""
+    """Once in a while: another kind of message, seconds for milliseconds, a logout, a body that is cut."""
     noon = str(int((received_at - timedelta(hours=12)).timestamp()))
     name = f"{_NAMESPACE} {day}"
     bodies = {
@@ -117,6 +119,4 @@ def _oddities(day: date, sent: list[Received], received_at: datetime) -> list[Re
     if day.day % 6 == 1:  # a stand-in of the queue told seconds
         body = json.dumps({"event_type": "logout", "user_id": user_name(day.day), "device_id": "042-47-0028"})
         found.append(Received(str(uuid.uuid5(_NAMESPACE, f"{name} out")), body, noon, 1, received_at))
-    if day.day == _REUSED and sent:
-        found.append(replace(sent[-1], message_id=sent[0].message_id))
     return found
