@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from data_platform import settings, stack
+from data_platform.defs.retries import permanent_errors_are_final
 from data_platform.publish import protocol
 
 
@@ -16,12 +17,17 @@ class Storage(dg.ConfigurableResource):  # pyright: ignore[reportMissingTypeArgu
     _read_at: datetime | None = PrivateAttr(default=None)
 
     def open(self) -> stack.Stack:
-        """The stack; its first use since the last output also notes when reading began."""
-        if self._stack is None:
-            self._stack = stack.open_stack(settings.load())
-        if self._read_at is None:
-            self._read_at = protocol.clock(self._stack.warehouse)
-        return self._stack
+        """The stack; its first use since the last output also notes when reading began.
+
+        Raises:
+            dagster.Failure: It cannot be opened, and another try will not mend that.
+        """
+        with permanent_errors_are_final():
+            if self._stack is None:
+                self._stack = stack.open_stack(settings.load())
+            if self._read_at is None:
+                self._read_at = protocol.clock(self._stack.warehouse)
+            return self._stack
 
     def end_of_reading(self) -> datetime:
         """When reading for the present output began; the next output starts anew."""

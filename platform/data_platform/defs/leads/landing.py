@@ -9,6 +9,7 @@ from data_platform.contracts import leads, raw_leads
 from data_platform.contracts.days import FIRST_DAY
 from data_platform.defs.asking import digest, receive
 from data_platform.defs.resources import Storage
+from data_platform.defs.trying_again import until_done
 from data_platform.leads.delivery import named_day
 from data_platform.publish import reading
 from data_platform.publish.arrivals import Arrivals
@@ -34,7 +35,10 @@ def lead_files_sensor(context: dg.SensorEvaluationContext, storage: Storage) -> 
 
     A file counts by its content: one that was renamed, touched or dropped again asks for nothing.
     """
-    stack = storage.open()
+    yield from until_done(context, _wanted(context, storage.open()))
+
+
+def _wanted(context: dg.SensorEvaluationContext, stack: Stack) -> Iterator[dg.RunRequest]:
     arrivals = lead_arrivals(stack)
     for landed in receive(context, arrivals):
         yield _request(landed.day, landed.entry.key, landed.entry.version)

@@ -10,6 +10,7 @@ from data_platform.defs.asking import for_days, is_going_on
 from data_platform.defs.logins.draining import has_messages
 from data_platform.defs.logins.event_assets import EVENT_KEYS, login_messages
 from data_platform.defs.resources import Storage
+from data_platform.defs.trying_again import until_done
 from data_platform.logins import event_types
 from data_platform.publish import messages, reading
 
@@ -38,4 +39,5 @@ def login_queue_sensor(context: dg.SensorEvaluationContext, storage: Storage) ->
         published = {v.day: v.confirmed_at for v in reading.publications(stack.warehouse, type_.contract, [today])}
         if today in published and datetime.now(UTC) - published[today] < _TODAY_EVERY:
             behind.pop(today, None)
-        yield from for_days(dg.AssetKey(type_.contract.name), {day: [str(num)] for day, num in behind.items()})
+        wanted = for_days(dg.AssetKey(type_.contract.name), {day: [str(num)] for day, num in behind.items()})
+        yield from until_done(context, wanted)

@@ -10,6 +10,7 @@ from data_platform.defs.asking import for_days, for_stretch, is_going_on
 from data_platform.defs.logins.told import hashes_of_told_days
 from data_platform.defs.partitions import stretches
 from data_platform.defs.resources import Storage
+from data_platform.defs.trying_again import until_done
 from data_platform.lake import snapshots
 from data_platform.logins import rules
 from data_platform.logins.days import DAY, days_to_know, ended_day, needs, start_of
@@ -45,9 +46,9 @@ def login_counters_sensor(context: dg.SensorEvaluationContext, storage: Storage)
         yield for_stretch(_SNAPSHOTS, due, due, f"due:{tries:.0f}")
     if is_going_on(context, update_logins.name):
         return
-    for first, last in stretches(set(taken) - {version.day for version in published}):
-        yield for_stretch(_SNAPSHOTS, first, last, "unread")
-    yield from for_days(_DAYS, _days_behind(stack, published))
+    unread = stretches(set(taken) - {version.day for version in published})
+    yield from until_done(context, (for_stretch(_SNAPSHOTS, first, last, "unread") for first, last in unread))
+    yield from until_done(context, for_days(_DAYS, _days_behind(stack, published)))
 
 
 def days_and_evidence(published: Iterable[Publication], told: Mapping[date, str]) -> dict[date, frozenset[str]]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import cast
 
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
 
 from data_platform.defs.io_managers import FAILED_DAYS
+from data_platform.defs.trying_again import causes
 
 _SHOWN = 3
 
@@ -27,7 +27,7 @@ def a_day_cannot_be_made(result: dg.ExecuteInProcessResult, definitions: dg.Defi
         error.cls_name == dg.Failure.__name__
         for event in result.get_step_failure_events()
         if not _made_the_others(event)
-        for error in _causes(event.step_failure_data.error)
+        for error in causes(event.step_failure_data.error)
         if event.step_key in with_days
     )
 
@@ -39,19 +39,13 @@ def _made_the_others(event: dg.DagsterEvent) -> bool:
 
 def _of_steps(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     for event in result.get_step_failure_events():
-        chain = list(_causes(event.step_failure_data.error))
+        chain = list(causes(event.step_failure_data.error))
         # The first error of ours is the sentence for people; what it was raised from is for the log.
         told = next(
             (error for error in chain if error.message.startswith("data_platform.")), chain[-1] if chain else None
         )
         sentence = told.message.strip().split(": ", 1)[-1] if told else "see the run's log in the UI"
         yield f"{event.step_key}: {sentence}"
-
-
-def _causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
-    while error:
-        yield error
-        error = error.cause
 
 
 def warnings(result: dg.ExecuteInProcessResult) -> list[str]:

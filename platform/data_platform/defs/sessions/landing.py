@@ -10,6 +10,7 @@ from data_platform.contracts import delivered_events, mobile_events, sessions
 from data_platform.contracts.days import FIRST_DAY
 from data_platform.defs.asking import digest, for_days, for_stretch, is_going_on, receive
 from data_platform.defs.resources import Storage
+from data_platform.defs.trying_again import until_done
 from data_platform.publish import reading
 from data_platform.publish.arrivals import Arrivals
 from data_platform.publish.currency import days_behind_arrivals
@@ -38,7 +39,10 @@ def event_files_sensor(context: dg.SensorEvaluationContext, storage: Storage) ->
 
     First the files are looked at; what they hold decides which days of events to make, and these which sessions.
     """
-    stack = storage.open()
+    yield from until_done(context, _wanted(context, storage.open()))
+
+
+def _wanted(context: dg.SensorEvaluationContext, stack: Stack) -> Iterator[dg.RunRequest]:
     arrivals = event_arrivals(stack)
     for landed in receive(context, arrivals):
         yield for_stretch(_DELIVERED, landed.day, landed.day, digest([landed.entry.key, landed.entry.version]))
