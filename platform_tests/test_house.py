@@ -116,6 +116,7 @@ print(json.dumps({key.to_user_string(): [
     bool(graph.get(key).group_name != "default"),
     not graph.get(key).is_materializable or "dagster/column_schema" in graph.get(key).metadata,
     not graph.get(key).is_materializable or len(graph.get_check_keys_for_assets({key})) >= 3,
+    not graph.get(key).is_materializable or graph.get(key).freshness_policy is not None,
 ] for key in graph.get_all_asset_keys()}))
 """
     assert all(all(facts) for facts in json.loads(python(code)).values())

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypedDict
@@ -30,17 +31,21 @@ class Description(TypedDict):
     kinds: set[str]
     io_manager_key: str
     code_version: str
+    freshness_policy: dg.FreshnessPolicy
     metadata: dict[str, Any]
 
 
-def describe(contract: Contract, *, group: str, owner: str, made_by: Iterable[ModuleType | Path]) -> Description:
-    """Keyword arguments for `dg.asset`: group, owner, kinds, columns, table name, code version, IO manager.
+def describe(
+    contract: Contract, *, group: str, owner: str, made_by: Iterable[ModuleType | Path], every: timedelta
+) -> Description:
+    """Keyword arguments for `dg.asset`: group, owner, kinds, columns, table name, code version, freshness, IO manager.
 
     Args:
         contract: Describes the table that the asset is stored as.
         group: The product.
         owner: `team:...`, who is asked when it breaks.
         made_by: Modules, packages and folders that make the rows; an edit of any of their files is a new code version.
+        every: How often something new is expected.
     """
     return {
         "group_name": group,
@@ -48,8 +53,16 @@ def describe(contract: Contract, *, group: str, owner: str, made_by: Iterable[Mo
         "kinds": {"polars", "postgres" if contract.kept_in == "warehouse" else "parquet"},
         "io_manager_key": f"{contract.kept_in}_io_manager",
         "code_version": code_version(contract, made_by),
+        "freshness_policy": fresh(every),
         "metadata": {TABLE_NAME: contract.table, "dagster/column_schema": column_schema(contract)},
     }
+
+
+def fresh(every: timedelta) -> dg.FreshnessPolicy:
+    """Warns two hours after something new should have been there, and fails half a day after it."""
+    return dg.FreshnessPolicy.time_window(
+        fail_window=every + timedelta(hours=12), warn_window=every + timedelta(hours=2)
+    )
 
 
 def column_schema(contract: Contract) -> dg.TableSchema:

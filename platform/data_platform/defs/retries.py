@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from data_platform.errors import PermanentError
+from data_platform.settings import SettingsError
 
 RETRY_TRANSIENT = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
@@ -15,5 +16,5 @@ def permanent_errors_are_final() -> Iterator[None]:
     """Turns an error that no other try can mend into a failure that is not tried again."""
     try:
         yield
-    except PermanentError as error:
+    except (PermanentError, SettingsError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

@@ -28,8 +28,9 @@ def until_done(
     for request in requests:
         key = str(request.run_key)
         runs = context.instance.get_run_records(dg.RunsFilter(tags={ASKED: key}), limit=100)
-        again = f"{key}:try-{len(runs) + 1}" if runs and _is_due(context.instance, runs, now or datetime.now(UTC)) else key
-        yield request.with_replaced_attrs(run_key=again, tags={**request.tags, ASKED: key})
+        is_due = bool(runs) and _is_due(context.instance, runs, now or datetime.now(UTC))
+        run_key = f"{key}:try-{len(runs) + 1}" if is_due else key
+        yield request.with_replaced_attrs(run_key=run_key, tags={**request.tags, ASKED: key})
 
 
 def pause_after(num_failed: int) -> timedelta:

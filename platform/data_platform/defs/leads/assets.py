@@ -1,6 +1,6 @@
 """Assets of the leads product."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -18,6 +18,8 @@ from data_platform.defs.partitions import daily
 from data_platform.defs.resources import Storage
 from data_platform.defs.retries import RETRY_TRANSIENT, permanent_errors_are_final
 from data_platform.leads import conform, raw, sources
+
+_WEEK = timedelta(days=7)
 
 lead_files = dg.AssetSpec(
     "lead_files",
@@ -37,7 +39,9 @@ def lead_assets(layouts: Path) -> tuple[dg.AssetsDefinition, dg.AssetsDefinition
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=RETRY_TRANSIENT,
         deps=[lead_files],
-        **describe(raw_contract.CONTRACT, group="leads", owner="team:leads", made_by=[leads, intake, layouts]),
+        **describe(
+            raw_contract.CONTRACT, group="leads", owner="team:leads", made_by=[leads, intake, layouts], every=_WEEK
+        ),
     )
     def raw_leads(context: dg.AssetExecutionContext, storage: Storage) -> Outcome:
         """Every record of the licensing files delivered on a day, each value as text, with the place of its bytes.
@@ -53,7 +57,7 @@ def lead_assets(layouts: Path) -> tuple[dg.AssetsDefinition, dg.AssetsDefinition
         name="leads",
         ins={"raw_leads": dg.AssetIn(metadata=EVERY_PUBLISHED_DAY)},
         retry_policy=RETRY_TRANSIENT,
-        **describe(lead_contract.CONTRACT, group="leads", owner="team:leads", made_by=[leads, layouts]),
+        **describe(lead_contract.CONTRACT, group="leads", owner="team:leads", made_by=[leads, layouts], every=_WEEK),
     )
     def current_leads(raw_leads: pl.LazyFrame) -> Outcome:
         """Childcare providers as their state's licensing office last described them: one row by source and licence.

@@ -6,36 +6,35 @@ from functools import lru_cache
 import dagster as dg
 import polars as pl
 
-from data_platform import logins
 from data_platform.contracts import daily_logins as daily_contract
 from data_platform.contracts import login_history as history_contract
 from data_platform.contracts import monthly_snapshots as snapshot_contract
 from data_platform.contracts.outcome import DayByDay, Outcome
+from data_platform.defs import partitions
 from data_platform.defs.checks import checks_of
 from data_platform.defs.describe import describe
 from data_platform.defs.io_managers import EVERY_PUBLISHED_DAY
 from data_platform.defs.logins.app import counters_of, daily_login_aggregates, history_of, monthly_login_aggregates
 from data_platform.defs.logins.told import told_events
-from data_platform.defs.partitions import daily
 from data_platform.defs.resources import Storage
 from data_platform.defs.retries import RETRY_TRANSIENT, permanent_errors_are_final
-from data_platform.logins import rules
+from data_platform.logins import copied, daily, days, rules, snapshots, stretch
 from data_platform.logins.daily import Sources, Taken
 from data_platform.logins.daily import logins as logins_of
 from data_platform.publish import reading
 
-# A day is there some minutes after it ended: a day and a half without a new one is a midnight that nobody read.
-_FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+_DAY, _SELDOM = timedelta(days=1), timedelta(days=365)
+_READING = [snapshots, copied, days, rules, rules.FILE]
+_COUNTING = [daily, stretch, days, rules, rules.FILE]
 _SNAPSHOTS_AT_HAND = 3  # a day needs at most those, and the next day two of them again
 
 
 @dg.asset(
-    partitions_def=daily,
+    partitions_def=partitions.daily,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY_TRANSIENT,
-    freshness_policy=_FRESH,
     deps=[monthly_login_aggregates],
-    **describe(snapshot_contract.CONTRACT, group="logins", owner="team:analytics", made_by=[logins]),
+    **describe(snapshot_contract.CONTRACT, group="logins", owner="team:analytics", made_by=_READING, every=_DAY),
 )
 def monthly_snapshots(storage: Storage) -> DayByDay:
     """The app's login counters as they stood when the day had ended, read in one transaction just after midnight.
@@ -50,7 +49,7 @@ def monthly_snapshots(storage: Storage) -> DayByDay:
 @dg.asset(
     retry_policy=RETRY_TRANSIENT,
     deps=[daily_login_aggregates],
-    **describe(history_contract.CONTRACT, group="logins", owner="team:analytics", made_by=[logins]),
+    **describe(history_contract.CONTRACT, group="logins", owner="team:analytics", made_by=_READING, every=_SELDOM),
 )
 def login_history(storage: Storage) -> Outcome:
     """Logins a day as an older job of the app had summed them up. Materialise it again to import what was added.
@@ -62,13 +61,19 @@ def login_history(storage: Storage) -> Outcome:
 
 
 @dg.asset(
-    partitions_def=daily,
+    partitions_def=partitions.daily,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY_TRANSIENT,
-    freshness_policy=_FRESH,
     ins={"monthly_snapshots": dg.AssetIn(metadata=EVERY_PUBLISHED_DAY)},
-    deps=[dg.AssetDep("user_logins", partition_mapping=dg.TimeWindowPartitionMapping(start_offset=-31, end_offset=1))],
-    **describe(daily_contract.CONTRACT, group="logins", owner="team:analytics", made_by=[logins]),
+    deps=[
+        dg.AssetDep(
+            "user_logins",
+            partition_mapping=dg.TimeWindowPartitionMapping(
+                start_offset=-31, end_offset=1, allow_nonexistent_upstream_partitions=True
+            ),
+        )
+    ],
+    **describe(daily_contract.CONTRACT, group="logins", owner="team:analytics", made_by=_COUNTING, every=_DAY),
 )
 def daily_logins(storage: Storage, monthly_snapshots: pl.LazyFrame, login_history: pl.LazyFrame) -> DayByDay:
     """Logins per user, device and day, from neighbouring snapshots of the monthly counter.

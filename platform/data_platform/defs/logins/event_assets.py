@@ -8,7 +8,7 @@ import dagster as dg
 from data_platform.contracts import message_ledger as ledger_contract
 from data_platform.contracts.outcome import DayByDay
 from data_platform.defs import checks
-from data_platform.defs.describe import QUEUE, column_schema, describe
+from data_platform.defs.describe import QUEUE, column_schema, describe, fresh
 from data_platform.defs.logins.draining import derived_days, drain
 from data_platform.defs.partitions import daily
 from data_platform.defs.resources import Storage
@@ -17,8 +17,6 @@ from data_platform.logins import event_types, events
 from data_platform.logins.event_types import EventType
 from data_platform.privacy import tokens
 from data_platform.publish.draining import Drained
-
-_FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 
 login_queue = dg.AssetSpec(
     "login_queue",
@@ -36,6 +34,7 @@ login_queue = dg.AssetSpec(
     owners=["team:analytics"],
     kinds={"sqs", "postgres"},
     code_version=event_types.load().version,
+    freshness_policy=fresh(timedelta(days=1)),
     metadata={"dagster/column_schema": column_schema(ledger_contract.CONTRACT), QUEUE: "login_queue"},
 )
 def login_messages(context: dg.AssetExecutionContext, storage: Storage) -> dg.MaterializeResult[Any]:
@@ -70,9 +69,14 @@ def _asset_of(type_: EventType) -> dg.AssetsDefinition:
         partitions_def=daily,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=RETRY_TRANSIENT,
-        freshness_policy=_FRESH,
         deps=[login_messages],
-        **describe(contract, group="logins", owner="team:analytics", made_by=[events, event_types.FILE, tokens]),
+        **describe(
+            contract,
+            group="logins",
+            owner="team:analytics",
+            made_by=[events, event_types.FILE, tokens],
+            every=timedelta(days=1),
+        ),
     )
     def events_of_days(context: dg.AssetExecutionContext, storage: Storage) -> DayByDay:
         with permanent_errors_are_final():

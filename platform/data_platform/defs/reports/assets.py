@@ -6,7 +6,7 @@ from types import ModuleType
 import dagster as dg
 
 from data_platform import settings
-from data_platform.defs.describe import REPORT_TYPE, digest_of
+from data_platform.defs.describe import REPORT_TYPE, digest_of, fresh
 from data_platform.defs.logins.app import daily_login_aggregates, monthly_login_aggregates
 from data_platform.defs.partitions import daily
 from data_platform.defs.reports.delivering import Reports
@@ -33,7 +33,7 @@ def report_asset(report: ReportType) -> dg.AssetsDefinition:
         partitions_def=daily,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=RETRY_TRANSIENT,
-        freshness_policy=_freshness(report),
+        freshness_policy=fresh(_longest_pause(report)),
         io_manager_key="report_io_manager",
         group_name="reports",
         owners=[report.owner],
@@ -71,14 +71,10 @@ def foreign_tables(types: list[ReportType]) -> list[dg.AssetSpec]:
     ]
 
 
-def _freshness(report: ReportType) -> dg.FreshnessPolicy:
-    # A report is there some hours after its day: half a day more than the longest pause is one that nobody delivered.
+def _longest_pause(report: ReportType) -> timedelta:
     days = sorted(report.schedule.weekdays)
     pauses = [(later - day - 1) % _WEEK + 1 for day, later in zip(days, [*days[1:], *days[:1]], strict=True)]
-    longest = timedelta(days=max(pauses))
-    return dg.FreshnessPolicy.time_window(
-        fail_window=longest + timedelta(hours=12), warn_window=longest + timedelta(hours=2)
-    )
+    return timedelta(days=max(pauses))
 
 
 def _description(report: ReportType) -> str:

@@ -20,7 +20,7 @@ from data_platform.sessions import chains, days, parts, rides, rules, sessionise
 from data_platform.sessions import events as event_files
 
 # Files come daily, some hours late: two days without a new one is a sender that stopped.
-_FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=60), warn_window=timedelta(hours=36))
+_EVERY = timedelta(days=2)  # events of a day may be delivered on the next
 
 mobile_event_files = dg.AssetSpec(
     "mobile_event_files",
@@ -37,7 +37,13 @@ mobile_event_files = dg.AssetSpec(
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY_TRANSIENT,
     deps=[mobile_event_files],
-    **describe(delivered_contract.CONTRACT, group="sessions", owner="team:analytics", made_by=[event_files, intake]),
+    **describe(
+        delivered_contract.CONTRACT,
+        group="sessions",
+        owner="team:analytics",
+        made_by=[event_files, intake],
+        every=_EVERY,
+    ),
 )
 def delivered_events(context: dg.AssetExecutionContext, storage: Storage) -> Outcome:
     """How many events of each day the files delivered on a day hold, so that a file re-makes exactly those days.
@@ -53,9 +59,10 @@ def delivered_events(context: dg.AssetExecutionContext, storage: Storage) -> Out
     partitions_def=daily,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY_TRANSIENT,
-    freshness_policy=_FRESH,
     deps=[dg.AssetDep(delivered_events, partition_mapping=dg.AllPartitionMapping())],
-    **describe(events_contract.CONTRACT, group="sessions", owner="team:analytics", made_by=[event_files, intake]),
+    **describe(
+        events_contract.CONTRACT, group="sessions", owner="team:analytics", made_by=[event_files, intake], every=_EVERY
+    ),
 )
 def mobile_events(context: dg.AssetExecutionContext, storage: Storage) -> DayByDay:
     """What happened in the mobile app on a UTC day: each event once, in whichever files and however often it came.
@@ -73,7 +80,6 @@ def mobile_events(context: dg.AssetExecutionContext, storage: Storage) -> DayByD
     partitions_def=daily,
     backfill_policy=dg.BackfillPolicy.single_run(),
     retry_policy=RETRY_TRANSIENT,
-    freshness_policy=_FRESH,
     deps=[
         dg.AssetDep(
             mobile_events,
@@ -87,6 +93,7 @@ def mobile_events(context: dg.AssetExecutionContext, storage: Storage) -> DayByD
         group="sessions",
         owner="team:analytics",
         made_by=[parts, days, chains, rides, verdicts, sessionise, rules, rules.FILE],
+        every=_EVERY,
     ),
 )
 def sessions(storage: Storage) -> DayByDay:
