@@ -6,6 +6,7 @@ import dagster as dg
 
 from data_platform.defs.io_managers import LakeIOManager, WarehouseIOManager, bound_to_storage
 from data_platform.defs.operations.replay_job import EVERYTHING, replay_rejects_job
+from data_platform.defs.operations.standing import standing_checks
 from data_platform.defs.reports.delivering import report_io_manager
 from data_platform.defs.resources import Storage
 
@@ -20,6 +21,7 @@ def bound(parts: dg.Definitions) -> dg.Definitions:
     """Assets, checks and sensors bound to the running stack, with the jobs that work on all of them."""
     whole = dg.Definitions.merge(
         parts,
+        standing_checks(parts),
         dg.Definitions(
             resources={
                 "storage": Storage(),

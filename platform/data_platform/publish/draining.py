@@ -295,24 +295,20 @@ class _Intake:
         self._ends_at = time.monotonic() + limits.seconds
         self._num_received = 0
         self._stop = threading.Event()
-        self._found: waiting.Queue[list[Message] | Exception | None] = waiting.Queue(limits.num_receivers * 8)
-        self._threads = [
-            threading.Thread(target=self._receive, name="receive", daemon=True) for _ in range(limits.num_receivers)
-        ]
+        self._found: waiting.Queue[list[Message] | None] = waiting.Queue(limits.num_receivers * 8)
+        self._pool = ThreadPoolExecutor(limits.num_receivers, "receive")
+        self._receivers: list[Future[None]] = []
 
     def batches(self, hand: _Hand) -> Iterator[list[Message]]:
         """What is received, put together to batches that are settled together."""
         limits, batch, num_bytes = self._limits, list[Message](), 0
-        due, num_open = float("inf"), len(self._threads)
-        failed: Exception | None = None
+        due, num_open = float("inf"), len(self._receivers)
         while num_open:
             try:
                 found = self._found.get(timeout=max(min(due - time.monotonic(), _POLL_SECONDS), 0.001))
             except waiting.Empty:
                 found = []
-            if isinstance(found, Exception):
-                failed = found
-            elif found is None:
+            if found is None:
                 num_open -= 1
             elif found:
                 due = min(due, time.monotonic() + limits.linger_seconds)
@@ -323,16 +319,14 @@ class _Intake:
             if batch and (is_full or time.monotonic() >= due or not num_open):
                 yield batch
                 batch, num_bytes, due = [], 0, float("inf")
-        if failed:  # what had been received by then is settled all the same
-            raise failed
+        for receiver in self._receivers:  # one that failed: what had been received by then is settled all the same
+            receiver.result()
 
     def _receive(self) -> None:
         try:
             while not self._is_over() and (found := self._queue.receive(wait_seconds=self._limits.wait_seconds)):
                 self._num_received += len(found)
                 self._put(found)
-        except PlatformError as error:
-            self._put(error)
         finally:
             self._put(None)
 
@@ -340,7 +334,7 @@ class _Intake:
         is_enough = self._num_received >= self._limits.messages or time.monotonic() >= self._ends_at
         return is_enough or self._stop.is_set()
 
-    def _put(self, found: list[Message] | Exception | None) -> None:
+    def _put(self, found: list[Message] | None) -> None:
         while True:
             try:
                 self._found.put(found, timeout=_POLL_SECONDS)
@@ -360,11 +354,9 @@ class _Intake:
             raise
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._receivers += [self._pool.submit(self._receive) for _ in range(self._limits.num_receivers)]
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        for thread in self._threads:
-            thread.join()
+        self._pool.shutdown()
