@@ -1,6 +1,7 @@
 """The sessions product through Dagster: files land, the sensor asks, days of events and sessions follow."""
 
 import gzip
+import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
@@ -187,6 +188,20 @@ def test_a_known_day_is_not_read_from_its_files_again_and_one_whose_object_is_da
     assert platform.run(OCT[5], assets=("mobile_events", "sessions")).success
     assert tables(platform) == made
     assert platform.lake.size(version.object_key) == version.num_bytes
+
+
+def test_a_file_that_brings_nothing_new_is_booked_and_the_rows_of_its_day_stay_where_they_are(
+    platform: Platform,
+) -> None:
+    row = ("ann", "05 10:00:00", OPENED)
+    files = sorted([content(row), content(row, row)], key=lambda file: hashlib.sha256(file).hexdigest())
+    made: list[reading.Publication] = []
+    for number, file in enumerate(files):
+        platform.landing.create(f"mobile_events/{number}_2026-10-0{6 + number}.csv", file)
+        settle(platform)
+        made += reading.publications(platform.warehouse, EVENTS)
+    assert [len(version.evidence) for version in made] == [1, 2]
+    assert made[0].stored == made[1].stored
 
 
 def test_an_event_that_the_rules_do_not_know_is_kept_counted_and_shown(platform: Platform) -> None:

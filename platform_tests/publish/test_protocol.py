@@ -8,7 +8,7 @@ import polars as pl
 import psycopg2
 import pytest
 
-from data_platform.contracts.outcome import Outcome
+from data_platform.contracts.outcome import Outcome, Stored
 from data_platform.contracts.rejects import Rejects
 from data_platform.contracts.tallies import Tallies
 from data_platform.lake.store import LakeError, Store
@@ -229,6 +229,19 @@ def test_the_lake_shows_the_current_version_and_keeps_the_old_object(metered: Wa
         assert done.object_key
         assert reading.read(metered, any_lake, LAKE_CONTRACT, [MONDAY]).collect()["amount"].to_list() == [amount]
     assert len(any_lake.list("tables")) == 2
+
+
+def test_a_day_that_is_stored_already_is_booked_by_its_hash_and_not_written_again(
+    metered: Warehouse, any_lake: Store
+) -> None:
+    rows = readings(("2023-07-03", "a", 1))
+    place = Stored(content_hash(rows), "elsewhere.parquet", 7)
+    outcome = replace(with_a_reject(rows, MONDAY, num_in=2), stored={MONDAY: place})
+    [done] = publish(metered, LakeShelf(any_lake), LAKE_CONTRACT, outcome, days=[MONDAY], by=by(metered))
+    assert (done.status, done.num_rows, done.num_rejected) == ("new", 1, 1)
+    assert any_lake.list() == []
+    [version] = reading.publications(metered, LAKE_CONTRACT)
+    assert version.stored == place
 
 
 def test_a_range_of_lake_days_is_one_frame(metered: Warehouse, any_lake: Store) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 from dataframely.exc import SchemaError
 
 from data_platform.contracts.contract import Contract
-from data_platform.contracts.outcome import Outcome
+from data_platform.contracts.outcome import Outcome, Stored
 from data_platform.contracts.rejects import Rejects
 from data_platform.contracts.tallies import Tallies
 from data_platform.errors import PermanentError, TransientError
@@ -147,7 +147,8 @@ def publish(
     rows = _gate(contract, contract.rows, outcome.rows)
     rejects = _gate(contract, Rejects, outcome.rejects)
     tally = _gate(contract, Tallies, outcome.tally)
-    drafts = _drafts(shelf, contract, every, rows, rejects, tally)
+    checked = Outcome(rows, rejects, tally, stored=outcome.stored)
+    drafts = _drafts(shelf, contract, every, checked)
     with warehouse.transaction() as transaction:
         _lock(transaction, contract, every)
         if days:
@@ -214,21 +215,28 @@ def _gate(contract: Contract, schema: type[dy.Schema], frame: pl.DataFrame) -> p
     return good
 
 
-def _drafts(
-    shelf: Shelf, contract: Contract, days: list[Day], rows: pl.DataFrame, rejects: pl.DataFrame, tally: pl.DataFrame
-) -> list[_Draft]:
-    rows_of = _by_day(contract, contract.day, days, rows)
-    rejects_of = _by_day(contract, contract.day and "day", days, rejects)
-    tally_of = _by_day(contract, contract.day and "day", days, tally)
+def _drafts(shelf: Shelf, contract: Contract, days: list[Day], outcome: Outcome) -> list[_Draft]:
+    rows_of = _by_day(contract, contract.day, days, outcome.rows)
+    rejects_of = _by_day(contract, contract.day and "day", days, outcome.rejects)
+    tally_of = _by_day(contract, contract.day and "day", days, outcome.tally)
     drafts: list[_Draft] = []
     for day in days:
-        held = rows_of.get(day, rows.clear())
-        turned_down, account = rejects_of.get(day, rejects.clear()), tally_of.get(day, tally.clear())
-        rows_hash = content_hash(held)
+        held = rows_of.get(day, outcome.rows.clear())
+        turned_down = rejects_of.get(day, outcome.rejects.clear())
+        account = tally_of.get(day, outcome.tally.clear())
+        rows_hash, staged = _staged(shelf, contract, day, held, outcome.stored.get(day) if day else None)
         account_hash = content_hash(pl.concat([turned_down, account], how="diagonal"))
-        staged = shelf.stage(contract, day, held, rows_hash)
         drafts.append(_Draft(day, held, turned_down, account, rows_hash, account_hash, staged))
     return drafts
+
+
+def _staged(
+    shelf: Shelf, contract: Contract, day: Day, rows: pl.DataFrame, stored: Stored | None
+) -> tuple[str, Staged]:
+    if stored:
+        return stored.content_hash, Staged(stored.object_key, stored.num_bytes)
+    rows_hash = content_hash(rows)
+    return rows_hash, shelf.stage(contract, day, rows, rows_hash)
 
 
 def _by_day(contract: Contract, column: str | None, days: list[Day], frame: pl.DataFrame) -> Mapping[Day, pl.DataFrame]:

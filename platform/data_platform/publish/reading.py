@@ -7,6 +7,7 @@ from datetime import date, datetime
 import polars as pl
 
 from data_platform.contracts.contract import Contract
+from data_platform.contracts.outcome import Stored
 from data_platform.errors import PermanentError
 from data_platform.lake import frames
 from data_platform.lake.store import Store
@@ -38,6 +39,13 @@ class Publication:
     confirmed_at: datetime
     is_final: bool
     evidence: frozenset[str]
+
+    @property
+    def stored(self) -> Stored | None:
+        """Where its rows lie in the lake; None if they do not."""
+        if self.object_key is None or self.num_bytes is None:
+            return None
+        return Stored(self.content_hash, self.object_key, self.num_bytes)
 
 
 def publications(warehouse: Warehouse, contract: Contract, days: Sequence[date] | None = None) -> list[Publication]:

@@ -1,6 +1,7 @@
 """What the assets of the sessions product are made of, out of the lake and the books."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 
 import psutil
@@ -52,8 +53,12 @@ def events_of_days(stack: Stack, days: Sequence[date], code_version: str | None)
     def of_day(day: date) -> Outcome:
         own = known.get(day)
         prove_fits(day, (own.num_rows if own else 0) + spool.num_rows(day), psutil.virtual_memory().available)
-        published = [frames.scan(stack.lake, [own.object_key]).collect()] if own and own.object_key else []
-        return events.united(day, [*published, *spool.take(day)], wanted[day])
+        place = own.stored if own else None
+        published = [frames.scan(stack.lake, [place.object_key]).collect()] if place else []
+        outcome = events.united(day, [*published, *spool.take(day)], wanted[day])
+        if place and outcome.rows.equals(published[0]):
+            return replace(outcome, stored={day: place})
+        return outcome
 
     return of_day
 
@@ -82,9 +87,10 @@ def known_days(stack: Stack, rules: Rules) -> Days:
 
 
 def _can_be_built_on(stack: Stack, version: Publication, code_version: str | None, wanted: dict[str, int]) -> bool:
+    place = version.stored
     return (
         version.code_version == code_version
         and version.evidence <= wanted.keys()
-        and version.object_key is not None
-        and stack.lake.size(version.object_key) == version.num_bytes
+        and place is not None
+        and stack.lake.size(place.object_key) == place.num_bytes
     )
