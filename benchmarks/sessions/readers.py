@@ -52,12 +52,14 @@ def key_of(day: date) -> str:
 
 
 def ours(file: Delivered) -> dict[str, Any]:
-    """The product: days of the file, its events put aside, each day united with what is known, hashed and stored.
+    """The product: its events read, counted and kept by day, each day united with what is known, hashed and stored.
 
     A day that comes out as it was published is neither hashed nor stored.
     """
-    from data_platform.intake import Spool
-    from data_platform.lake import frames
+    import polars as pl
+
+    from data_platform.contracts.delivered_file import DeliveredFile
+    from data_platform.lake import frames, readings
     from data_platform.lake.store import Store
     from data_platform.publish.content_hash import content_hash
     from data_platform.sessions import events
@@ -70,16 +72,24 @@ def ours(file: Delivered) -> dict[str, Any]:
         yield
         seconds[step] = seconds.get(step, 0) + time.perf_counter() - began
 
+    kept = readings.Writer(lake, file.name)
+
+    def read(given: DeliveredFile) -> Iterator[events.EventBatch]:
+        for batch in events.read(given):
+            with timed("kept"):
+                kept.put(batch.events)
+            yield batch
+
     with timed("delivered"):
-        num_of_day = dict(events.delivered([file]).rows.select("event_day", "num_events").iter_rows())
-    spool = Spool[date]("day")
-    with timed("put aside"):
-        events.put_aside({file.evidence_id: (file, frozenset(num_of_day))}, spool)
+        num_of_day = dict(events.delivered([file], read).rows.select("event_day", "num_events").iter_rows())
+        keys = kept.end()
     for day, num in num_of_day.items():
-        with timed("united"):
+        with timed("found"):
             known = [frames.scan(lake, [key_of(day)]).collect()] if lake.size(key_of(day)) else []
+            new = frames.scan(lake, keys).filter(pl.col("day") == day).collect()
+        with timed("united"):
             num_by_file = {rows.item(0, "evidence_id"): rows.height for rows in known} | {file.evidence_id: num}
-            rows = events.united(day, [*known, *spool.take(day)], num_by_file).rows
+            rows = events.united(day, [*known, new], num_by_file).rows
             is_published = bool(known) and rows.equals(known[0])
         num_events[str(day)] = rows.height
         if is_published:

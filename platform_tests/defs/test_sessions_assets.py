@@ -190,6 +190,25 @@ def test_a_known_day_is_not_read_from_its_files_again_and_one_whose_object_is_da
     assert platform.lake.size(version.object_key) == version.num_bytes
 
 
+def test_a_file_is_read_once_and_again_only_where_its_reading_is_gone(platform: Platform) -> None:
+    drop(platform, "a_2026-10-06.csv", ("ann", "05 23:50:00", OPENED), ("ann", "06 00:10:00", LOOKED))
+    while requests := asked(platform):
+        asset, days = requests[0]
+        if asset == "mobile_events":
+            break
+        assert platform.run(days[0], days[-1], assets=(asset,)).success
+    [of_file] = platform.lake.list("evidence")
+    content_of_file = b"".join(platform.lake.read(of_file.key))
+    platform.lake.create(of_file.key, b"gone", replace=True)
+    settle(platform)
+    made = tables(platform)
+    platform.lake.create(of_file.key, content_of_file, replace=True)
+    for entry in [*platform.lake.list("readings"), *platform.lake.list("tables/sessions/mobile_events")]:
+        platform.lake.delete(entry.key)
+    assert platform.run(OCT[5], OCT[6], assets=("mobile_events",)).success
+    assert tables(platform) == made
+
+
 def test_a_file_that_brings_nothing_new_is_booked_and_the_rows_of_its_day_stay_where_they_are(
     platform: Platform,
 ) -> None:

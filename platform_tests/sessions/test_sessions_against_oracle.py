@@ -16,7 +16,6 @@ from data_platform.contracts.outcome import Outcome
 from data_platform.contracts.rejects import Rejects
 from data_platform.contracts.sessions import Sessions
 from data_platform.contracts.tallies import Tallies
-from data_platform.intake import Spool
 from data_platform.sessions import events as product
 from data_platform.sessions.sessionise import sessions_of
 from platform_tests.oracles import sessions as oracle
@@ -52,17 +51,20 @@ def united(day: date, delivered: Sequence[Delivery], frames: Sequence[pl.DataFra
     return product.united(day, frames, {file: num for file, num in counts.items() if num})
 
 
-def put_aside(delivered: Sequence[Delivery]) -> Spool[date]:
-    spool = Spool[date]("day")
-    wanted = {of.file.evidence_id: (of.file, frozenset(num_of_day(of))) for of in delivered}
-    product.put_aside(wanted, spool)
-    return spool
+def by_day(delivered: Sequence[Delivery]) -> dict[date, list[pl.DataFrame]]:
+    """The events of files as they are read, by day."""
+    found: dict[date, list[pl.DataFrame]] = {}
+    for delivery in delivered:
+        for batch in product.read(delivery.file):
+            for rows in batch.events.partition_by("day"):
+                found.setdefault(rows.item(0, "day"), []).append(rows)
+    return found
 
 
 def from_scratch(delivered: Sequence[Delivery]) -> dict[date, Outcome]:
-    spool = put_aside(delivered)
+    frames = by_day(delivered)
     days = sorted({day for delivery in delivered for day in num_of_day(delivery)})
-    return {day: united(day, delivered, spool.take(day)) for day in days}
+    return {day: united(day, delivered, frames[day]) for day in days}
 
 
 def prove_files_are_accounted_for(delivered: Sequence[Delivery]) -> None:
@@ -100,10 +102,11 @@ def prove_nothing_hangs_on_what_came_when(
 ) -> None:
     come = choice.sample(delivered, len(delivered))
     cut = choice.randint(0, len(come))
-    before, new = from_scratch(come[:cut]), put_aside(come[cut:])
+    before, new = from_scratch(come[:cut]), by_day(come[cut:])
     for day, outcome in whole.items():
         known = [before[day].rows] if day in before else []
-        again = united(day, come, choice.sample([*known, *new.take(day)], len([*known, *new.take(day)])))
+        frames = [*known, *new.get(day, [])]
+        again = united(day, come, choice.sample(frames, len(frames)))
         assert again.rows.equals(outcome.rows)
         assert again.tally.equals(outcome.tally)
 

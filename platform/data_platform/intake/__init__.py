@@ -8,7 +8,6 @@ from data_platform.intake.containers import PLACE, NamedBatch, UnknownLayout, fu
 from data_platform.intake.dialect import Dialect
 from data_platform.intake.opening import Header, NotDelimitedText
 from data_platform.intake.reader import Reading, Structure, read
-from data_platform.intake.spool import Spool
 
 __all__ = [
     "PLACE",
@@ -21,7 +20,6 @@ __all__ = [
     "NamedBatch",
     "NotDelimitedText",
     "Reading",
-    "Spool",
     "Structure",
     "UnknownLayout",
     "field_names",

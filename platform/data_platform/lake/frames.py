@@ -10,15 +10,21 @@ import pyarrow.parquet as pq
 from data_platform.lake.store import Store
 
 
-def write(lake: Store, key: str, frame: pl.DataFrame) -> int:
+def write(lake: Store, key: str, frame: pl.DataFrame, *, rows_per_group: int | None = None) -> int:
     """Stores a frame as Parquet unless the key, which names its content, exists already in the same size.
+
+    Args:
+        lake: Where to.
+        key: Names the content.
+        frame: The rows.
+        rows_per_group: So many are read together, or passed over; Polars decides by default.
 
     Returns:
         Size of the object in bytes.
     """
     buffer = BytesIO()
     # Level 2 is as small as the default of 3 on what the platform stores, in two thirds of the time.
-    frame.write_parquet(buffer, compression="zstd", compression_level=2, statistics=True)
+    frame.write_parquet(buffer, compression="zstd", compression_level=2, statistics=True, row_group_size=rows_per_group)
     content = buffer.getvalue()
     size = lake.size(key)
     if size != len(content):

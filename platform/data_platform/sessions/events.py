@@ -1,6 +1,6 @@
 """Delivered files into mobile events: which days a file holds, the events of a day, and what could not be used."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -52,6 +52,9 @@ class EventBatch:
     rejects: pl.DataFrame
 
 
+Reading = Callable[[DeliveredFile], Iterable[EventBatch]]
+
+
 def read(file: DeliveredFile) -> Iterator[EventBatch]:
     """Reads a delivered file, batch by batch.
 
@@ -78,11 +81,12 @@ def read(file: DeliveredFile) -> Iterator[EventBatch]:
         yield EventBatch(MobileEvents.create_empty(), _rejects(file, [rejects]))
 
 
-def delivered(files: Iterable[DeliveredFile]) -> Outcome:
+def delivered(files: Iterable[DeliveredFile], reading: Reading = read) -> Outcome:
     """How many events of which day each file holds.
 
     Args:
         files: What was delivered.
+        reading: Reads a file, as `read` does.
 
     Returns:
         Columns of `DeliveredEvents`, with rejects and, for each file, records in = events + rejects.
@@ -91,7 +95,7 @@ def delivered(files: Iterable[DeliveredFile]) -> Outcome:
     for file in files:
         counts: list[pl.DataFrame] = []
         rejects: list[pl.DataFrame] = []
-        for batch in read(file):
+        for batch in reading(file):
             counts.append(batch.events.group_by(event_day="day").agg(num_events=pl.len().cast(pl.Int64)))
             rejects.append(batch.rejects)
         by_day = pl.concat(counts).group_by("event_day").agg(pl.col("num_events").sum()).sort("event_day")
@@ -104,18 +108,6 @@ def delivered(files: Iterable[DeliveredFile]) -> Outcome:
         pl.concat([Rejects.create_empty(), *(part.rejects for part in parts)]),
         pl.concat([Tallies.create_empty(), *(part.tally for part in parts)]),
     )
-
-
-def put_aside(files: Mapping[str, tuple[DeliveredFile, frozenset[date]]], spool: intake.Spool[date]) -> None:
-    """Reads files once, and puts their events of some days aside, by day.
-
-    Args:
-        files: By evidence, each with the days that are wanted of it.
-        spool: By `day`; takes columns of `MobileEvents`.
-    """
-    for file, days in files.values():
-        for batch in read(file):
-            spool.put(batch.events.filter(pl.col("day").is_in(list(days))))
 
 
 def united(day: date, events: Iterable[pl.DataFrame], num_by_file: Mapping[str, int]) -> Outcome:

@@ -15,7 +15,8 @@ from data_platform.defs.partitions import daily
 from data_platform.defs.resources import Storage
 from data_platform.defs.retries import RETRY_TRANSIENT, permanent_errors_are_final
 from data_platform.defs.sessions.landing import event_arrivals
-from data_platform.defs.sessions.sources import events_of_days, known_days
+from data_platform.defs.sessions.sources import events_of_days, known_days, read_and_keep
+from data_platform.lake import readings
 from data_platform.sessions import chains, days, parts, rides, rules, sessionise, verdicts
 from data_platform.sessions import events as event_files
 
@@ -50,9 +51,11 @@ def delivered_events(context: dg.AssetExecutionContext, storage: Storage) -> Out
 
     Whatever landed for the day is first kept as evidence. Records that are no event are in `ops.rejects`.
     """
+    stack = storage.open()
     delivery_days = [date.fromisoformat(key) for key in context.partition_keys]
+    readings.remove_old(stack.lake)
     with permanent_errors_are_final():
-        return event_files.delivered(event_arrivals(storage.open()).receive_days(delivery_days))
+        return event_files.delivered(event_arrivals(stack).receive_days(delivery_days), read_and_keep(stack))
 
 
 @dg.asset(
