@@ -58,10 +58,10 @@ check: $(VENV)/.dev ## Run the linters, the type checker, the import rules, the 
 lock: $(VENV)/.dev ## Resolve the dependencies anew into the lock files
 	@deploy/lock
 
-bench: $(VENV)/.dev ## Measure publishing, range runs, daily logins, sessions, reports and the reader beside the alternatives, as ratios
+bench: $(VENV)/.dev ## Measure publishing, range runs, daily logins, login events, sessions, reports and the reader beside the alternatives, as ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(VENV)/.dev ## Run the long random tests: 100,000 damaged files, 10,000 schedules of snapshots and of events, replays, kills at 24 moments
+soak: $(VENV)/.dev ## Run the long random tests: 100,000 damaged files, 10,000 schedules of snapshots and of events, 1,000 of messages, replays, kills at 24 moments
 	@$(BIN)/python -m pytest --hypothesis-profile=soak platform_tests/intake platform_tests/publish/test_content_hash.py
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 

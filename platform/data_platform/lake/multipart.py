@@ -93,7 +93,7 @@ class LocalUpload:
         Raises:
             OSError: The folder cannot be written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(self.path.parent)
         if not replace and (nameless := _nameless(self.path.parent)):
             return self._linked(nameless, head, rest)
         # obstore gives such names to what is not whole yet, and shows none of them.
@@ -132,6 +132,14 @@ def _nameless(folder: Path) -> IO[bytes] | None:
         return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb")
     except OSError:
         return None
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder, and brings its name to the disk; one that is there is left as it is."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        made_durable(folder.parent)
 
 
 def _write(file: IO[bytes], head: bytes, rest: Iterator[bytes]) -> None:

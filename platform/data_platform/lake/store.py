@@ -14,7 +14,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from data_platform.errors import PermanentError, TransientError
-from data_platform.lake.multipart import PART_BYTES, LocalUpload, Upload, made_durable, peeked
+from data_platform.lake.multipart import PART_BYTES, LocalUpload, Upload, peeked
 
 
 class LakeError(TransientError):
@@ -121,13 +121,11 @@ class Store:
         """
         try:
             with self._one_sentence("write", key):
-                if not isinstance(content, bytes):
-                    content, rest = peeked(content, PART_BYTES)
-                    if len(content) >= PART_BYTES:
-                        return self._upload(key).create(content, rest, replace=replace)
-                # In one piece; obstore would hold all of a larger one in memory to create it where there is none.
-                obstore.put(self._objects, key, content, mode="overwrite" if replace else "create")
-                self._make_durable(key)
+                head, rest = (content, iter(())) if isinstance(content, bytes) else peeked(content, PART_BYTES)
+                # obstore would hold all of a large object in memory, and names a local one before it is on the disk.
+                if self._folder or len(head) >= PART_BYTES:
+                    return self._upload(key).create(head, rest, replace=replace)
+                obstore.put(self._objects, key, head, mode="overwrite" if replace else "create")
         except AlreadyExistsError:
             return False
         except NoSuchObject as error:
@@ -156,13 +154,6 @@ class Store:
                 obstore.delete(self._objects, key)
         except NoSuchObject:
             pass
-
-    def _make_durable(self, key: str) -> None:
-        """Brings a local object and its folder to the disk: obstore renames without fsync, S3 needs none."""
-        if not self._folder:
-            return
-        path = self._folder / key
-        made_durable(path, path.parent)
 
     def location(self, key: str) -> str:
         """The address by which Polars and people reach an object."""

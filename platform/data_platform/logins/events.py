@@ -72,6 +72,7 @@ class Judged:
     rows: Mapping[str, pl.DataFrame]
 
 
+_NOT_JSON = Reason("not_json", f"The body is not JSON, or nests deeper than {_DEEPEST} levels; ask who sends it.")
 _MESSAGES = {
     "position": pl.Int64, "sent_at": pl.Datetime("us", "UTC"), "table_name": pl.String, "day": pl.Date,
     "reason": pl.String, "detail": pl.String,
@@ -130,13 +131,12 @@ def _wrong_time(sent: str | None) -> Reason:
 
 def _read(body: str, types: EventTypes) -> tuple[EventType, tuple[str | None, ...] | Reason]:
     """The type of a message and the values of its fields, or why it cannot be used."""
-    no_json = Reason("not_json", f"The body is not JSON, or nests deeper than {_DEEPEST} levels; ask who sends it.")
     if _nests_too_deep(body):
-        return types.first, no_json
+        return types.first, _NOT_JSON
     try:
         content: object = json.loads(body)
     except ValueError:
-        return types.first, no_json
+        return types.first, _NOT_JSON
     if not isinstance(content, dict):
         return types.first, Reason("not_an_object", "The body is JSON, but no object with fields; ask who sends it.")
     fields = cast("dict[str, object]", content)
@@ -169,7 +169,8 @@ def _wrong_value(value: object, field: Field) -> str | None:
         return "wrong_type"
     if not value:
         return "empty_field"
-    if len(value.encode(errors="replace")) > field.longest:
+    num_bytes = len(value) if value.isascii() else len(value.encode(errors="replace"))
+    if num_bytes > field.longest:
         return "too_long"
     return "not_text" if _NO_TEXT.search(value) else None
 
@@ -193,7 +194,7 @@ def _rows(type_: EventType, found: Sequence[tuple[object, ...]], key: TokenKey, 
     head = {"position": pl.Int64, _day(contract): pl.Date, entry.sent: pl.Datetime("us", "UTC")}
     schema = head | {field.column: pl.String for field in type_.fields}
     rows = pl.DataFrame(found, schema=schema, orient="row").with_columns(transform_version=pl.lit(version))
-    masked = [tokens(rows[field.column], field.name, key) for field in type_.fields if field.is_masked]
+    masked = [tokens(rows[field.column], field.column, key) for field in type_.fields if field.is_masked]
     parts = [
         pl.col(column).str.extract(_VERSION, number).cast(pl.Int64).alias(name)
         for column, names in entry.version.items()

@@ -5,7 +5,9 @@ queue's and comes again. An infrastructure fault deletes nothing and rejects not
 What does not belong here: what a message says (the products), and how the books are written (`messages.py`).
 """
 
+import json
 import queue as waiting
+import re
 import threading
 import time
 from collections import deque
@@ -27,13 +29,14 @@ from data_platform.privacy.sealing import seal, unseal
 from data_platform.privacy.tokens import fingerprints
 from data_platform.publish import messages as ledger
 from data_platform.publish.messages import Batch, Settling
-from data_platform.queues.batches import Line, Received, decode, encode
+from data_platform.queues.batches import Line, Received, decode, encode, encoded
 from data_platform.queues.sqs import Message, Queue
 from data_platform.warehouse.connection import Warehouse
 
 _POLL_SECONDS = 0.2
 _NUM_DELETERS = 4
 _CALLED = "a batch of messages"
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class DrainIsOn(TransientError):
@@ -108,7 +111,7 @@ class Office:
     judge: Judge
     run_id: str
 
-    def drain(self, queues: Sequence[Queue], limits: Limits) -> Drained:
+    def drain(self, queues: Iterable[Queue], limits: Limits) -> Drained:
         """Settles what a crash left, then drains each queue until it is empty or the limits are reached.
 
         Raises:
@@ -161,10 +164,10 @@ class Office:
 
     def _prepared(self, received: Sequence[Message], now: datetime) -> tuple[list[str], bytes, Settling]:
         """What can be done about messages before the books are asked: they are sealed, and judged."""
-        content = encode([Received(m.message_id, m.body, m.sent, m.receive_count, now) for m in received])
+        content, lines = encoded([Received(m.message_id, m.body, m.sent, m.receive_count, now) for m in received])
         sealed = seal(content, self.ring)
         evidence_id, num_bytes = evidence.fingerprint([sealed])
-        settling = self._judged(Batch(0, evidence_id, len(received)), num_bytes, decode(content))
+        settling = self._judged(Batch(0, evidence_id, len(received)), num_bytes, lines)
         return [message.receipt for message in received], sealed, settling
 
     def _kept_and_settled(self, queue_name: str, sealed: bytes, settling: Settling) -> dict[str, int]:
@@ -229,10 +232,10 @@ def _clock_from(now: datetime) -> Clock:
 
 
 def _plain(text: str) -> str:
-    """A text as Polars and Postgres can hold it: half a UTF-16 pair and a zero are spelt out."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    """A text as Polars and Postgres can hold it: what has half a UTF-16 pair, or a zero, is spelt out."""
+    if _NO_TEXT.search(text):
+        return json.dumps(text)
+    return text
 
 
 def _delete(queue: Queue, hand: "_Hand", receipts: list[str]) -> int:

@@ -30,15 +30,15 @@ CONFLICT_DETAIL = (
 )
 _LEDGER = contracts.of_table("ops.message_ledger")
 _ARRIVING = "json_to_recordset($1::json) AS a(message_id text, fingerprint uuid, sent_at timestamptz)"
-_KNOWN_IDS = (
-    "SELECT DISTINCT l.message_id, l.fingerprint"
-    f" FROM {_ARRIVING} JOIN ops.message_ledger l"
+_KNOWN = (
+    f"WITH arriving AS MATERIALIZED (SELECT * FROM {_ARRIVING})"
+    " SELECT DISTINCT l.message_id, l.fingerprint, NULL::timestamptz AS sent_at"
+    " FROM arriving a JOIN ops.message_ledger l"
     " ON hashtextextended(l.message_id, 0) = hashtextextended(a.message_id, 0) AND l.message_id = a.message_id"
-)
-_KNOWN_CONTENTS = (
-    f"SELECT DISTINCT l.sent_at, l.fingerprint FROM {_ARRIVING} JOIN ops.message_ledger l"
+    " UNION ALL SELECT DISTINCT NULL, l.fingerprint, l.sent_at FROM arriving a JOIN ops.message_ledger l"
     " ON l.sent_at = a.sent_at AND l.fingerprint = a.fingerprint AND l.outcome IN ('stored', 'rejected')"
 )
+"""Earlier messages with one of some ids (no `sent_at`), and those with one of some contents (no `message_id`)."""
 
 
 class BatchGone(TransientError):
@@ -142,9 +142,9 @@ def settle(warehouse: Warehouse, settling: Settling) -> dict[str, int]:
         transaction.query("SELECT pg_advisory_xact_lock(hashtext('ops.message_ledger'))::text")
         lock_appended(transaction, messages.select("table_name", "day").unique())
         arriving = messages.select("message_id", pl.col("fingerprint").bin.encode("hex"), "sent_at").write_json()
-        outcome = outcomes(
-            messages, transaction.query(_KNOWN_IDS, arriving), transaction.query(_KNOWN_CONTENTS, arriving)
-        )
+        known = transaction.query(_KNOWN, arriving)
+        has_id = pl.col("message_id").is_not_null()
+        outcome = outcomes(messages, known.filter(has_id), known.filter(~has_id))
         ledger = messages.with_columns(outcome=outcome, batch_id=pl.lit(batch.batch_id, dtype=pl.Int64))
         note_evidence(transaction, batch.evidence_id, KIND, settling.num_bytes)
         _write(transaction, settling, ledger)
@@ -203,11 +203,14 @@ def outcomes(messages: pl.DataFrame, known_ids: pl.DataFrame, known_contents: pl
 
 def lock_appended(transaction: Transaction, of: pl.DataFrame) -> None:
     """Holds off publishers of some tables' days (columns `table_name` and `day`) until the transaction ends."""
-    for table, day in of.sort("table_name", "day").iter_rows():
-        transaction.query("SELECT pg_advisory_xact_lock_shared(hashtext($1), 0)::text", table)
-        transaction.query(
-            "SELECT pg_advisory_xact_lock_shared(hashtext($1), $2::date - date '1970-01-01')::text", table, day
-        )
+    # The locks are taken in the order of the rows: a function that does something runs after the sorting.
+    transaction.query(
+        "SELECT pg_advisory_xact_lock_shared(hashtext(table_name), number)::text FROM (SELECT * FROM ("
+        " SELECT table_name, 0 AS number FROM json_to_recordset($1::json) AS d(table_name text) UNION ALL"
+        " SELECT table_name, day - date '1970-01-01' FROM json_to_recordset($1::json) AS d(table_name text, day date)"
+        ') AS named ORDER BY table_name COLLATE "C", number) AS locks',
+        of.write_json(),
+    )
 
 
 def _write(transaction: Transaction, settling: Settling, ledger: pl.DataFrame) -> None:
@@ -217,17 +220,23 @@ def _write(transaction: Transaction, settling: Settling, ledger: pl.DataFrame) -
         transaction.copy_in(contract.schema, contract.name, rows.join(stored, on="position", how="semi"))
     transaction.copy_in("ops", "message_ledger", ledger.select(_LEDGER.columns))
     transaction.copy_in("ops", "rejects", _rejects(settling, ledger))
-    for table, day, num_records in ledger.group_by("table_name", "day").len().iter_rows():
-        count_appended(transaction, table, day, num_records)
+    count_appended(transaction, ledger.group_by("table_name", "day").agg(num_records=pl.len()))
 
 
-def count_appended(transaction: Transaction, table: str, day: date, num_records: int) -> None:
-    """Adds to the records that came in for a day of a table; what is taken away is negative."""
+def count_appended(transaction: Transaction, counts: pl.DataFrame) -> None:
+    """Adds to the records that came in for some tables' days; what is taken away is negative.
+
+    Args:
+        transaction: Books it.
+        counts: Columns `table_name`, `day` and `num_records`.
+    """
     transaction.run(
-        "INSERT INTO ops.appended_days (table_name, day, num_records) VALUES ($1, $2, $3)"
-        " ON CONFLICT (table_name, day) DO UPDATE SET num_records = appended_days.num_records + $3",
-        table, day, num_records,
-    )  # fmt: skip
+        "INSERT INTO ops.appended_days (table_name, day, num_records)"
+        " SELECT table_name, day, sum(num_records)::bigint FROM json_to_recordset($1::json)"
+        " AS c(table_name text, day date, num_records bigint) GROUP BY 1, 2 ORDER BY 1, 2"
+        " ON CONFLICT (table_name, day) DO UPDATE SET num_records = appended_days.num_records + excluded.num_records",
+        counts.write_json(),
+    )
 
 
 def _rejects(settling: Settling, ledger: pl.DataFrame) -> pl.DataFrame:
@@ -281,9 +290,9 @@ def move(warehouse: Warehouse, moved: pl.DataFrame) -> None:
             " SELECT table_name, day, belongs_to, belongs_on, count(*) AS num FROM done GROUP BY 1, 2, 3, 4",
             moved.write_json(),
         )
-        for table, day, belongs_to, belongs_on, num in found.iter_rows():
-            count_appended(transaction, table, day, -num)
-            count_appended(transaction, belongs_to, belongs_on, num)
+        taken = found.select("table_name", "day", num_records=-pl.col("num"))
+        given = found.select(table_name="belongs_to", day="belongs_on", num_records="num")
+        count_appended(transaction, pl.concat([taken, given]))
 
 
 def days_behind(warehouse: Warehouse, contract: Contract) -> dict[date, int]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,41 @@ class Line:
 
 def encode(messages: Sequence[Received]) -> bytes:
     """The bytes of a batch. Everything but ASCII is escaped, so that any text survives, also half a UTF-16 pair."""
+    return "".join(map(_text, messages)).encode("ascii")
+
+
+def encoded(messages: Sequence[Received]) -> tuple[bytes, list[Line]]:
+    """The bytes of a batch, and what `decode` makes of them, at a third of the time."""
+    texts = [_text(message) for message in messages]
+    ends = list(accumulate(map(len, texts)))
     lines = [
-        json.dumps({
-            "message_id": message.message_id,
-            "sent": message.sent,
-            "receive_count": message.receive_count,
-            "received_at": message.received_at.isoformat(),
-            "body": message.body,
-        })
-        for message in messages
-    ]  # fmt: skip
-    return "".join(f"{line}\n" for line in lines).encode("ascii")
+        # Two halves of a UTF-16 pair come back as one character: what is not plain is read back.
+        Line(message if _is_plain(message) else _message(text), end - len(text), end)
+        for message, text, end in zip(messages, texts, ends, strict=True)
+    ]
+    return "".join(texts).encode("ascii"), lines
 
 
 def decode(content: bytes) -> list[Line]:
     """The messages of a batch, in order."""
-    lines: list[Line] = []
-    start = 0
-    for text in content.splitlines(keepends=True):
-        facts = json.loads(text)
-        message = Received(**facts | {"received_at": datetime.fromisoformat(facts["received_at"])})
-        lines.append(Line(message, start, start + len(text)))
-        start += len(text)
-    return lines
+    texts = content.decode("ascii").splitlines(keepends=True)
+    ends = accumulate(map(len, texts))
+    return [Line(_message(text), end - len(text), end) for text, end in zip(texts, ends, strict=True)]
+
+
+def _text(message: Received) -> str:
+    # Put together by hand, of the parts that json.dumps escapes: a dictionary a message takes twice the time.
+    return (
+        f'{{"message_id": {json.dumps(message.message_id)}, "sent": {json.dumps(message.sent)},'
+        f' "receive_count": {message.receive_count}, "received_at": "{message.received_at.isoformat()}",'
+        f' "body": {json.dumps(message.body)}}}\n'
+    )
+
+
+def _message(text: str) -> Received:
+    facts = json.loads(text)
+    return Received(**facts | {"received_at": datetime.fromisoformat(facts["received_at"])})
+
+
+def _is_plain(message: Received) -> bool:
+    return message.body.isascii() and message.message_id.isascii() and (message.sent is None or message.sent.isascii())

@@ -159,6 +159,8 @@ _IDLE = _Idle(most=4)
 
 def _begun(connection: adbc.Connection) -> adbc.Connection:
     with connection.cursor() as cursor:
+        # Who waited for a lock has to see what its holder wrote, whatever the database's default.
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute("SET TIME ZONE 'UTC'")
     return connection
 

@@ -1,6 +1,6 @@
 """The queue of login events: drained into the ledger, and read again out of the evidence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 
@@ -40,10 +40,12 @@ def office_of(stack: Stack, run_id: str) -> Office:
     return Office(stack.warehouse, stack.lake, ring, judge, run_id)
 
 
-def queues_of(stack: Stack) -> list[SqsQueue]:
-    """The queue of login events and that of its dead letters; none where no setting names one."""
-    queue = stack.login_queue
-    return [each for each in (queue, queue.dead_letters() if queue else None) if each]
+def queues_of(stack: Stack) -> Iterator[SqsQueue]:
+    """The queue of login events, then that of its dead letters; none where no setting names one."""
+    if queue := stack.login_queue:
+        yield queue
+        if dead_letters := queue.dead_letters():
+            yield dead_letters
 
 
 def has_messages(stack: Stack) -> bool:

@@ -45,7 +45,7 @@ def login_messages(context: dg.AssetExecutionContext, storage: Storage) -> dg.Ma
     """
     with permanent_errors_are_final():
         stack = storage.open()
-        return dg.MaterializeResult(metadata=_facts(drain(stack, context.run_id)))
+        return dg.MaterializeResult(metadata=_facts(drain(stack, context.run.run_id)))
 
 
 def _facts(drained: Drained) -> dict[str, dg.MetadataValue]:
@@ -80,7 +80,7 @@ def _asset_of(type_: EventType) -> dg.AssetsDefinition:
     )
     def events_of_days(context: dg.AssetExecutionContext, storage: Storage) -> DayByDay:
         with permanent_errors_are_final():
-            return DayByDay(derived_days(storage.open(), contract, context.run_id), num_ahead=1)
+            return DayByDay(derived_days(storage.open(), contract, context.run.run_id), num_ahead=1)
 
     return events_of_days
 

@@ -34,10 +34,13 @@ def login_queue_sensor(context: dg.SensorEvaluationContext, storage: Storage) ->
         minute = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
         yield dg.RunRequest(run_key=f"drain:{minute}", asset_selection=[login_messages.key])
     today = datetime.now(ZoneInfo(stack.settings.business_timezone)).date()
-    for type_ in event_types.load().by_name.values():
+    types = event_types.load()
+    for type_ in types.by_name.values():
         behind = messages.days_behind(stack.warehouse, type_.contract)
         published = {v.day: v.confirmed_at for v in reading.publications(stack.warehouse, type_.contract, [today])}
         if today in published and datetime.now(UTC) - published[today] < _TODAY_EVERY:
             behind.pop(today, None)
-        wanted = for_days(dg.AssetKey(type_.contract.name), {day: [str(num)] for day, num in behind.items()})
+        wanted = for_days(
+            dg.AssetKey(type_.contract.name), {day: [str(num), types.version] for day, num in behind.items()}
+        )
         yield from until_done(context, wanted)

@@ -15,7 +15,7 @@ from data_platform import contracts
 from data_platform.contracts.contract import Contract
 from data_platform.defs.describe import LANDING_FOLDER, TABLE_NAME
 from data_platform.defs.partitions import stretches
-from data_platform.publish import arrivals, currency, reading, rejects
+from data_platform.publish import arrivals, currency, messages, reading, rejects
 from data_platform.publish.rejects import Scope
 from data_platform.stack import Stack
 
@@ -164,6 +164,8 @@ def replay(
         above = {day for parent in node.parent_keys - of_other_days for day in changed.get(parent, set())}
         if any(changed.get(parent) for parent in of_other_days):
             above |= asked(key)
+        if contract.from_messages and any(changed.values()):  # a message may have become one of another table
+            above |= messages.days_behind(stack.warehouse, contract).keys()
         days = _days_to_derive(contract, work.get(key), above)
         if days is not None and not days:
             continue
