@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from benchmarks import login_events, logins, publishing, ranges, rebuild, reports
+from benchmarks import logins, publishing, ranges, rebuild, reports
 from benchmarks.intake import race
+from benchmarks.login_events import race as login_events
 from benchmarks.sessions import race as sessions
 from data_platform.local import postgres
 

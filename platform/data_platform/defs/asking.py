@@ -14,6 +14,9 @@ from data_platform.lake.evidence import ChangedWhileRead
 from data_platform.lake.store import NoSuchObject
 from data_platform.publish.arrivals import Arrivals, Landed
 
+AHEAD_OF_BACKFILLS = {"dagster/priority": "10"}
+"""Tags of a run that a sensor asks for: it leaves the queue before a backfill's, which have no priority."""
+
 _READ_IN_A_TICK = 256 * 2**20  # bytes; a tick has a minute, so larger files are read by the run that the tick asks for
 
 
@@ -47,7 +50,7 @@ def for_days(key: dg.AssetKey, behind: Mapping[date, Iterable[str]]) -> Iterator
 def for_stretch(key: dg.AssetKey, first: date, last: date, why: str) -> dg.RunRequest:
     """A run of an asset alone over a stretch of days."""
     run_key = f"{key.to_user_string()}:{first}:{last}:{why}"
-    return dg.RunRequest(run_key=run_key, asset_selection=[key], tags=range_tags((first, last)))
+    return dg.RunRequest(run_key=run_key, asset_selection=[key], tags=range_tags((first, last)) | AHEAD_OF_BACKFILLS)
 
 
 def is_going_on(context: dg.SensorEvaluationContext, job_name: str) -> bool:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from data_platform.contracts import leads, raw_leads
 from data_platform.contracts.days import FIRST_DAY
-from data_platform.defs.asking import digest, receive
+from data_platform.defs.asking import AHEAD_OF_BACKFILLS, digest, receive
 from data_platform.defs.resources import Storage
 from data_platform.defs.trying_again import until_done
 from data_platform.leads.delivery import named_day
@@ -50,8 +50,10 @@ def _wanted(context: dg.SensorEvaluationContext, stack: Stack) -> Iterator[dg.Ru
     if records and not behind and is_behind(current, current.code_version if current else None, records):
         # A run that published the records and then failed: the table alone is missing.
         made_of = sorted(f"{version.day} {version.content_hash}" for version in records)
-        yield dg.RunRequest(run_key=f"leads:{digest(made_of)}", asset_selection=[dg.AssetKey("leads")])
+        yield dg.RunRequest(
+            run_key=f"leads:{digest(made_of)}", asset_selection=[dg.AssetKey("leads")], tags=AHEAD_OF_BACKFILLS
+        )
 
 
 def _request(day: date, *content: str) -> dg.RunRequest:
-    return dg.RunRequest(run_key=f"{day}:{digest(content)}", partition_key=day.isoformat())
+    return dg.RunRequest(run_key=f"{day}:{digest(content)}", partition_key=day.isoformat(), tags=AHEAD_OF_BACKFILLS)

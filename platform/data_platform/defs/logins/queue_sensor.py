@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from data_platform.defs.asking import for_days, is_going_on
+from data_platform.defs.asking import AHEAD_OF_BACKFILLS, for_days, is_going_on
 from data_platform.defs.logins.draining import has_messages
 from data_platform.defs.logins.event_assets import EVENT_KEYS, login_messages
 from data_platform.defs.resources import Storage
@@ -32,7 +32,7 @@ def login_queue_sensor(context: dg.SensorEvaluationContext, storage: Storage) ->
         return
     if has_messages(stack):
         minute = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        yield dg.RunRequest(run_key=f"drain:{minute}", asset_selection=[login_messages.key])
+        yield dg.RunRequest(run_key=f"drain:{minute}", asset_selection=[login_messages.key], tags=AHEAD_OF_BACKFILLS)
     today = datetime.now(ZoneInfo(stack.settings.business_timezone)).date()
     types = event_types.load()
     for type_ in types.by_name.values():
