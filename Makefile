@@ -8,6 +8,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo "$$python"; break; }; done)
 PORT ?= 3000
+# Tests of one file stay in one process; more processes than cores would only wait for one another.
+TEST_PROCESSES ?= logical
 ARGS ?=
 
 # The system's own certificates, where it has them: they know the proxies of the house.
@@ -24,7 +26,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 MARIADB := mariadb-server-core mariadb-client-core
 APT := PATH="$$PATH:/usr/sbin:/sbin" DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120
 
-.PHONY: help run up down sql reset test check lock bench soak clean .mysql
+.PHONY: help run up down sql reset test check lock bench soak drill clean .mysql
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +47,7 @@ reset: $(VENV)/.run ## Delete the embedded stack's data (asks first)
 	@$(BIN)/data-platform reset $(ARGS)
 
 test: $(VENV)/.dev .mysql ## Run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## Run the linters, the type checker, the import rules, the definitions' and the locks' check
 	@$(BIN)/ruff check .
@@ -64,6 +66,9 @@ bench: $(VENV)/.dev ## Measure publishing, range runs, daily logins, login event
 soak: $(VENV)/.dev ## Run the long random tests: 100,000 damaged files, 10,000 schedules of snapshots and of events, 1,000 of messages, replays, kills at 24 moments
 	@$(BIN)/python -m pytest --hypothesis-profile=soak platform_tests/intake platform_tests/publish/test_content_hash.py
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+drill: $(VENV)/.dev .mysql ## Put the production processes through two simulated days, kills and a backfill of a year
+	@$(BIN)/python -m pytest -m drill -s $(ARGS)
 
 clean: ## Delete the virtual environment; data stays
 	@rm -rf $(VENV)

@@ -55,6 +55,7 @@ class Commands:
         """Everything that the run is for, as it is published: rows, hashes, evidence, rejects.
 
         Without the days of the sample app's snapshot that the run itself took: when it was read is another time each.
+        Of messages without what a seal or a token is in: each platform has keys of its own.
         """
         server = postgres.ensure(self.folder / "postgres", ["warehouse"])
         try:
@@ -62,12 +63,19 @@ class Commands:
                 return {
                     name: transaction.query(sql).rows()
                     for name, sql in {
-                        "versions": "SELECT table_name, day, num_rows, num_rejected, content_hash, account_hash"
+                        "versions": "SELECT table_name, day, num_rows, num_rejected,"
+                        " CASE WHEN table_name NOT LIKE 'logins.user_%' THEN content_hash END AS content,"
+                        " CASE WHEN table_name NOT LIKE 'logins.user_%' AND table_name <> 'logins.daily_logins'"
+                        " THEN account_hash END AS account"
                         " FROM ops.current_publications WHERE day IS NULL OR day <= '2026-10-31' ORDER BY 1, 2",
+                        "logins": "SELECT create_date, user_id, device_type, locale, app_version, logged_in_at"
+                        " FROM logins.user_logins WHERE create_date <= '2026-10-31' ORDER BY 1, 6, 2, 3",
+                        "messages": "SELECT * FROM ops.message_account WHERE queue LIKE '%past'",
                         "leads": "SELECT md5(string_agg(l::text, '' ORDER BY lead_id)) FROM leads.leads l",
                         "evidence": "SELECT evidence_id FROM ops.evidence WHERE kind = 'leads' ORDER BY 1",
-                        "rejects": "SELECT table_name, day, evidence_id, record_no, reason FROM ops.rejects"
-                        " ORDER BY 1, 2, 3, 4",
+                        "rejects": "SELECT table_name, day,"
+                        " CASE WHEN table_name NOT LIKE 'logins.user_%' THEN evidence_id END AS of, record_no, reason"
+                        " FROM ops.rejects WHERE day IS NULL OR day <= '2026-10-31' ORDER BY 1, 2, 3, 4",
                     }.items()
                 }
         finally:

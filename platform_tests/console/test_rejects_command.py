@@ -25,7 +25,8 @@ def test_a_person_lists_and_explains_rejects_and_a_replay_without_a_fix_changes_
     assert re.search(r"raw_leads +unknown_layout +1 +40\n", listed)
     assert "1 delivery waits" in listed
     assert "2023-07-10  07-10-2023 Texas.csv" in listed
-    document = json.loads(commands.run("rejects", "list", "--json", "--limit", "1").stdout)
+    july = ("--day", "2023-07-07..2023-07-14")
+    document = json.loads(commands.run("rejects", "list", *july, "--json", "--limit", "1").stdout)
     assert (document["num_rejects"], len(document["rejects"]), len(document["waiting"])) == (2, 1, 1)
     nothing = commands.run("rejects", "list", "--reason", "nothing")
     assert "There are no rejects of what was asked for" in nothing.stdout

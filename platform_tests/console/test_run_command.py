@@ -26,7 +26,7 @@ def test_the_first_run_makes_everything_and_the_second_changes_nothing(commands:
     first = commands.run("run")
     assert first.returncode == 0, first.stderr
     row = next(line for line in first.stdout.splitlines() if line.startswith("raw_leads"))
-    assert re.search(r"8: 2023-07-07\.\.2023-07-14 .* 725 .* 2 .* 3/3", row)
+    assert re.search(r"8: 2023-07-07\.\.2023-07-14 .* 725 .* 2 .* 4/4", row)
     row = next(line for line in first.stdout.splitlines() if line.startswith("leads"))
     assert re.search(r"all .* 372 .* 2 .* 3/3", row)
     assert "make up" in first.stdout

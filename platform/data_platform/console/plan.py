@@ -82,8 +82,8 @@ def _of_table(
     if within:
         days = {day for day in books.days | asked if within[0] <= day <= within[1]}
     if days:
-        # Days on which nothing arrived can be made too, and one run of many is far cheaper than many runs.
-        yield Task(key, frozenset(days), _LONGEST_GAP if books.are_sparse else timedelta(days=1))
+        # Days on which nothing was delivered can be made too, and one run of many is far cheaper than many runs.
+        yield Task(key, frozenset(days), _LONGEST_GAP if books.are_of_files else timedelta(days=1))
 
 
 class _Books:
@@ -94,7 +94,7 @@ class _Books:
     ) -> None:
         contract = _contract(metadata)
         above = [_contract(facts) for facts in of_parents if TABLE_NAME in facts]
-        self.are_sparse = contract.from_messages or any(LANDING_FOLDER in facts for facts in of_parents)
+        self.are_of_files = any(LANDING_FOLDER in facts for facts in of_parents)
         self._own = {version.day: version for version in reading.publications(stack.warehouse, contract)}
         self._above = [version for parent in above for version in reading.publications(stack.warehouse, parent)]
         self._not_stored = days_not_stored(stack.warehouse, stack.lake, contract)

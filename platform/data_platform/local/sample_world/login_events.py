@@ -26,6 +26,8 @@ _LOCALES = (None, None, None, "RU", "US", "DE", "BR")
 _LOST = date(2026, 9, 24)
 """On that day the app lost some events that its counters have all the same."""
 _NUM_LOST = 4
+_LOGOUTS_SINCE = date(2026, 10, 28)
+"""Since then the app tells of logouts too."""
 _SHARE_AGAIN = 0.08
 _REUSED = 20
 """Day of the month on which a message has the id of another one."""
@@ -116,7 +118,7 @@ def _oddities(day: date, sent: list[Received], received_at: datetime) -> list[Re
     found: list[Received] = []
     if body := bodies.get(day.day):
         found.append(Received(str(uuid.uuid5(_NAMESPACE, name)), body, f"{noon}000", 1, received_at))
-    if day.day % 6 == 1:  # a stand-in of the queue told seconds
+    if day >= _LOGOUTS_SINCE:  # of a stand-in of the queue that told seconds
         body = json.dumps({"event_type": "logout", "user_id": user_name(day.day), "device_id": "042-47-0028"})
         found.append(Received(str(uuid.uuid5(_NAMESPACE, f"{name} out")), body, noon, 1, received_at))
     return found
