@@ -26,7 +26,7 @@ INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 MARIADB := mariadb-server-core mariadb-client-core
 APT := PATH="$$PATH:/usr/sbin:/sbin" DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120
 
-.PHONY: help run up down sql reset test check lock bench soak drill clean .mysql
+.PHONY: help run up down sql reset test check lock bench soak clean .mysql
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,9 +66,6 @@ bench: $(VENV)/.dev ## Measure publishing, range runs, daily logins, login event
 soak: $(VENV)/.dev ## Run the long random tests: 100,000 damaged files, 10,000 schedules of snapshots and of events, 1,000 of messages, replays, kills at 24 moments
 	@$(BIN)/python -m pytest --hypothesis-profile=soak platform_tests/intake platform_tests/publish/test_content_hash.py
 	@$(BIN)/python -m pytest -m soak $(ARGS)
-
-drill: $(VENV)/.dev .mysql ## Put the production processes through two simulated days, kills and a backfill of a year
-	@$(BIN)/python -m pytest -m drill -s $(ARGS)
 
 clean: ## Delete the virtual environment; data stays
 	@rm -rf $(VENV)

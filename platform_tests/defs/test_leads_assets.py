@@ -45,7 +45,7 @@ def test_a_range_is_one_run_with_metadata_and_checks_for_each_day(platform: Plat
     assert all({"num_rejected", "num_bytes", "dagster/uri", "preview"} <= metadata.keys() for metadata in made.values())
     assert all(check.passed for check in result.get_asset_check_evaluations())
     of_the_range = [check for check in result.get_asset_check_evaluations() if check.partition is None]
-    assert len(of_the_range) == 6
+    assert len(of_the_range) == 7
 
 
 def test_a_range_leaves_a_check_of_every_day(platform: Platform) -> None:

@@ -110,7 +110,7 @@ def test_a_day_is_delivered_as_the_oracle_has_it_and_every_check_passes(reports:
     result = run(reports, DAY)
     assert result.success, said(result)
     assert failed_checks(result) == set()
-    assert len(result.get_asset_check_evaluations()) == 4
+    assert len(result.get_asset_check_evaluations()) == 5
     [file] = files_of(reports)
     rows = oracle.rows(users(), completions(date(2026, 10, 31)), DAY, 30, "every")
     assert content(reports, file) == oracle.csv(HEADER, rows)

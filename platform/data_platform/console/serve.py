@@ -178,9 +178,10 @@ def _members(note: dict[str, Any]) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, ProcessLookupError):
-            if group and os.getpgid(process.pid) == group and process.create_time() >= started:
+            is_member = group and os.getpgid(process.pid) == group and process.create_time() >= started
+            if is_member and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
+    return found
 
 
 def _stop_group(note: dict[str, Any]) -> bool:
