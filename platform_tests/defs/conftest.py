@@ -3,15 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from data_platform.definitions import defs
+from data_platform.defs.logins import draining
 from data_platform.lake.store import Store
 from data_platform.local.sample_world.leads import deliveries
+from data_platform.privacy.keyring import ensure_ring
+from data_platform.publish.draining import Limits
 from data_platform.warehouse.connection import Warehouse
+from platform_tests.defs.app_queue import AppQueue, app_queue, serving
 
 JULY_7, JULY_14 = date(2023, 7, 7), date(2023, 7, 14)
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -58,3 +64,28 @@ def platform(warehouse: Warehouse, lake: Store, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("LAKE_URI", lake.uri)
     with dg.DagsterInstance.ephemeral() as instance:
         yield Platform(defs(), instance, warehouse, lake, Store(f"{lake.uri}/landing"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with serving(tmp_path_factory.mktemp("queue")) as running:
+        yield running
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "keys" / "keys.json"
+    ensure_ring(file)
+    monkeypatch.setenv("PRIVACY_KEYS", file.as_uri())
+    # A test need not wait for what may still come.
+    monkeypatch.setattr(draining, "Limits", partial(Limits, wait_seconds=0, linger_seconds=0.2))
+    return file
+
+
+@pytest.fixture
+def app(server: Any, keys: Path, monkeypatch: pytest.MonkeyPatch) -> AppQueue:
+    queue = app_queue(server)
+    monkeypatch.setenv("LOGIN_QUEUE_URL", queue.url)
+    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    return queue

@@ -226,7 +226,7 @@ class ProductionStack:
                 env=environment or self.environment(self.services[name]), start_new_session=True,
             )  # fmt: skip
         # Kills the session when its own input ends: when we ourselves die.
-        guard = ["/bin/sh", "-c", 'cat >/dev/null; kill -KILL -- "-$0"', str(process.pid)]
+        guard = ["/bin/sh", "-c", 'cat >/dev/null; kill -KILL "-$0"', str(process.pid)]
         self._guards.append(
             subprocess.Popen(guard, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
         )

@@ -56,7 +56,7 @@ def work(task: Task) -> NoReturn:
             outcome = type(error).__name__
         task.told.write_text("\n".join([outcome, *steps.names]))
         status = 0
-    except BaseException:  # noqa: BLE001 (whatever it is, the test is told)
+    except Exception:  # noqa: BLE001 (whatever it is, the test is told)
         task.told.write_text(traceback.format_exc())
     finally:
         os._exit(status)

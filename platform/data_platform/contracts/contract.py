@@ -1,5 +1,6 @@
 """The form of a contract. What does not belong here: any one table."""
 
+import re
 from dataclasses import dataclass
 from inspect import cleandoc
 from typing import Literal
@@ -9,6 +10,10 @@ import polars as pl
 
 PERSONAL: dict[str, object] = {"personal": True}
 """Metadata of a column that may name or reach a person: it is shown in no preview, log, error or metadata."""
+
+
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+"""What no column of text can hold: a zero, and half of a pair of UTF-16."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from data_platform.contracts.contract import Contract
+from data_platform.contracts.contract import NO_TEXT, Contract
 from data_platform.contracts.days import FIRST_DAY
 from data_platform.logins.event_types import EventType, EventTypes, Field
 from data_platform.privacy.tokens import TokenKey, tokens
@@ -25,8 +25,6 @@ _FILE = "logins/event_types.yaml"
 _SECONDS_BELOW = 100_000_000_000  # as milliseconds that is March 1973, as seconds the year 5138
 _LAST_SECOND = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 _CLOCKS_DIFFER = timedelta(hours=1)  # more, and the day may be one that has no partition yet
-# Neither can be stored as text in Postgres: a byte of zero, and half of a pair of UTF-16.
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 # Not \d: that has the digits of every script, of which no cast makes a number. One too long is none, not its beginning.
 _VERSION = r"^\s*v?([0-9]{1,18})(?:\.([0-9]{1,18}))?(?:\.([0-9]{1,18}))?(?:[^0-9]|$)"
 # How deep Python's reader comes depends on who calls it: the drain and a run of a day must read the same.
@@ -172,7 +170,7 @@ def _wrong_value(value: object, field: Field) -> str | None:
     num_bytes = len(value) if value.isascii() else len(value.encode(errors="replace"))
     if num_bytes > field.longest:
         return "too_long"
-    return "not_text" if _NO_TEXT.search(value) else None
+    return "not_text" if NO_TEXT.search(value) else None
 
 
 def _detail(code: str, field: Field, type_: EventType) -> str:

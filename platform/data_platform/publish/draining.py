@@ -7,7 +7,6 @@ What does not belong here: what a message says (the products), and how the books
 
 import json
 import queue as waiting
-import re
 import threading
 import time
 from collections import deque
@@ -21,6 +20,7 @@ from typing import Self
 import polars as pl
 
 from data_platform.ahead import read_ahead
+from data_platform.contracts.contract import NO_TEXT
 from data_platform.errors import PlatformError, TransientError
 from data_platform.lake import evidence
 from data_platform.lake.store import Store
@@ -36,7 +36,6 @@ from data_platform.warehouse.connection import Warehouse
 _POLL_SECONDS = 0.2
 _NUM_DELETERS = 4
 _CALLED = "a batch of messages"
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
 class DrainIsOn(TransientError):
@@ -154,7 +153,7 @@ class Office:
         ):
             deleting: deque[Future[int]] = deque()
             prepared = (self._prepared(received, clock()) for received in intake.batches(hand))
-            with closing(read_ahead(prepared, at_most=1)) as ahead, intake.stopped_on_error():
+            with closing(read_ahead(prepared, at_most=1)) as ahead, intake.until_done():
                 for receipts, sealed, settling in ahead:
                     drained.add(self._kept_and_settled(queue.name, sealed, settling))
                     deleting.append(pool.submit(_delete, queue, hand, receipts))
@@ -233,7 +232,7 @@ def _clock_from(now: datetime) -> Clock:
 
 def _plain(text: str) -> str:
     """A text as Polars and Postgres can hold it: what has half a UTF-16 pair, or a zero, is spelt out."""
-    if _NO_TEXT.search(text):
+    if NO_TEXT.search(text):
         return json.dumps(text)
     return text
 
@@ -348,13 +347,12 @@ class _Intake:
                 return
 
     @contextmanager
-    def stopped_on_error(self) -> Iterator[None]:
-        """Lets the threads end where the work on what they receive has failed."""
+    def until_done(self) -> Iterator[None]:
+        """Lets the threads end with the work on what they receive, also where that has failed."""
         try:
             yield
-        except BaseException:
+        finally:
             self._stop.set()
-            raise
 
     def __enter__(self) -> Self:
         self._receivers += [self._pool.submit(self._receive) for _ in range(self._limits.num_receivers)]

@@ -25,7 +25,7 @@ KIND = "messages"
 CONFLICT = "conflicting_id"
 """Reason of a reject: an earlier message had its id and another body."""
 
-CONFLICT_DETAIL = (
+_CONFLICT_DETAIL = (
     "An earlier message has the same id and another body; the earlier one stands, so ask who sends it which is true."
 )
 _LEDGER = contracts.of_table("ops.message_ledger")
@@ -240,20 +240,23 @@ def count_appended(transaction: Transaction, counts: pl.DataFrame) -> None:
 
 
 def _rejects(settling: Settling, ledger: pl.DataFrame) -> pl.DataFrame:
+    refused = ledger.filter(pl.col("outcome").is_in(["conflicting", "rejected"]))
+    rows = refused.with_columns(evidence_id=pl.lit(settling.batch.evidence_id)).select("table_name", *reject_columns())
+    return rows.with_columns(rule_version=pl.lit(settling.rule_version))
+
+
+def reject_columns() -> list[pl.Expr]:
+    """The columns of `Rejects`, out of those of the ledger with `reason`, `detail` and the span in the evidence."""
     is_conflict = pl.col("outcome") == "conflicting"
-    return ledger.filter(pl.col("outcome").is_in(["conflicting", "rejected"])).select(
-        "table_name",
-        "day",
-        evidence_id=pl.lit(settling.batch.evidence_id),
-        record_no="position",
-        line="position",
-        byte_from="byte_from",
-        byte_to="byte_to",
-        num_records=pl.lit(1, dtype=pl.Int64),
-        reason=pl.when(is_conflict).then(pl.lit(CONFLICT)).otherwise("reason"),
-        detail=pl.when(is_conflict).then(pl.lit(CONFLICT_DETAIL)).otherwise("detail"),
-        rule_version=pl.lit(settling.rule_version),
-    )
+    return [
+        *map(pl.col, ("day", "evidence_id")),
+        pl.col("position").alias("record_no"),
+        pl.col("position").alias("line"),
+        *map(pl.col, ("byte_from", "byte_to")),
+        pl.lit(1, dtype=pl.Int64).alias("num_records"),
+        pl.when(is_conflict).then(pl.lit(CONFLICT)).otherwise("reason").alias("reason"),
+        pl.when(is_conflict).then(pl.lit(_CONFLICT_DETAIL)).otherwise("detail").alias("detail"),
+    ]
 
 
 def of_day(warehouse: Warehouse, day: date) -> pl.DataFrame:

@@ -8,12 +8,11 @@ import polars as pl
 
 from data_platform.contracts.contract import Contract
 from data_platform.contracts.outcome import Outcome
-from data_platform.contracts.rejects import Rejects
 from data_platform.contracts.tallies import Tallies
 from data_platform.logins import event_types, events
 from data_platform.publish import messages
 from data_platform.publish.draining import Drained, Judgement, Limits, Office
-from data_platform.publish.messages import CONFLICT, CONFLICT_DETAIL, Settling
+from data_platform.publish.messages import Settling
 from data_platform.queues.batches import Received
 from data_platform.queues.sqs import SqsQueue
 from data_platform.stack import Stack
@@ -91,17 +90,9 @@ def _verdicts(batch: Settling) -> pl.DataFrame:
 
 def _outcome(contract: Contract, mine: pl.DataFrame, batches: Sequence[Settling]) -> Outcome:
     is_used = _WAS_FIRST & pl.col("reason").is_null()
-    is_conflict = pl.col("outcome") == "conflicting"
-    is_rejected = is_conflict | (_WAS_FIRST & pl.col("reason").is_not_null())
+    is_rejected = (pl.col("outcome") == "conflicting") | (_WAS_FIRST & pl.col("reason").is_not_null())
     used = mine.filter(is_used).select("evidence_id", "position")
     rows = [batch.rows[contract.table] for batch in batches if contract.table in batch.rows]
-    rejects = mine.filter(is_rejected).with_columns(
-        record_no="position",
-        line="position",
-        num_records=pl.lit(1, dtype=pl.Int64),
-        reason=pl.when(is_conflict).then(pl.lit(CONFLICT)).otherwise("reason"),
-        detail=pl.when(is_conflict).then(pl.lit(CONFLICT_DETAIL)).otherwise("detail"),
-    )
     tally = mine.group_by("day", "evidence_id", maintain_order=True).agg(
         num_in=pl.len().cast(pl.Int64),
         num_used=is_used.sum().cast(pl.Int64),
@@ -112,6 +103,6 @@ def _outcome(contract: Contract, mine: pl.DataFrame, batches: Sequence[Settling]
         pl.concat([contract.empty(), *(of_batch.select(contract.columns) for of_batch in rows)]).join(
             used, on=["evidence_id", "position"], how="semi"
         ),
-        rejects.select(Rejects.column_names()),
+        mine.filter(is_rejected).select(messages.reject_columns()),
         tally.select(Tallies.column_names()),
     )
